@@ -1,0 +1,43 @@
+"""Floor 0, the words: audio, tokens, conditions, abilities and errors. No networks, no files."""
+
+from smalti.core.audio import Audio
+from smalti.core.conditions import Condition, Parameter, Scale, Schema
+from smalti.core.errors import ConfigError, DataError, ParameterError, SmaltiError, SpecError, StoreError, nearest
+from smalti.core.protocols import (
+    Codec,
+    DecoderStream,
+    Embedding,
+    Encoder,
+    EncoderStream,
+    Stepper,
+    StreamingCodec,
+    Tokenizer,
+    TokenLM,
+)
+from smalti.core.tokens import Tokens, TokenSpec
+
+__all__ = [
+    "Audio",
+    "Codec",
+    "Condition",
+    "ConfigError",
+    "DataError",
+    "DecoderStream",
+    "Embedding",
+    "Encoder",
+    "EncoderStream",
+    "Parameter",
+    "ParameterError",
+    "Scale",
+    "Schema",
+    "SmaltiError",
+    "SpecError",
+    "Stepper",
+    "StoreError",
+    "StreamingCodec",
+    "TokenLM",
+    "TokenSpec",
+    "Tokenizer",
+    "Tokens",
+    "nearest",
+]
