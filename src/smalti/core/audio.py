@@ -29,7 +29,10 @@ class Audio:
             raise ParameterError(f"sample_rate is {self.sample_rate} Hz; it must be positive")
         if self.lengths.numel() != self.samples.shape[0]:
             raise ParameterError(f"{self.lengths.numel()} lengths for {self.samples.shape[0]} rows; give one each")
-        if self.lengths.numel() and not 0 <= int(self.lengths.min()) <= int(self.lengths.max()) <= self.samples.shape[1]:
+        if (
+            self.lengths.numel()
+            and not 0 <= int(self.lengths.min()) <= int(self.lengths.max()) <= self.samples.shape[1]
+        ):
             raise ParameterError(f"lengths {self.lengths.tolist()} do not lie in 0…{self.samples.shape[1]} samples")
 
     @classmethod

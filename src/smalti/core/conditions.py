@@ -91,7 +91,9 @@ class Schema:
         """
         known = self.parameters_of(label)
         if name not in known:
-            raise ParameterError(f"parameter {name!r} does not belong to {label or 'this model'}; {nearest(name, known)}")
+            raise ParameterError(
+                f"parameter {name!r} does not belong to {label or 'this model'}; {nearest(name, known)}"
+            )
         return known[name]
 
 

@@ -52,7 +52,9 @@ class TokenSpec:
         names = ("tokenizer", "sample_rate", "hop", "codebooks", "vocab")
         wrong = [n for n in names if getattr(self, n) != getattr(found, n)]
         if wrong:
-            pairs = "; ".join(f"{n} found {_short(getattr(found, n))}, wanted {_short(getattr(self, n))}" for n in wrong)
+            pairs = "; ".join(
+                f"{n} found {_short(getattr(found, n))}, wanted {_short(getattr(self, n))}" for n in wrong
+            )
             raise SpecError(f"{what} belong to another tokenizer: {pairs}; encode the audio again with this one")
 
 
