@@ -74,12 +74,20 @@ class StreamingCodec(Codec, Protocol):
 
 @runtime_checkable
 class Stepper(Protocol):
-    """One batch being generated frame by frame, each row with its own history; costs do not grow with time."""
+    """A batch of histories, one per item, read row by row; a step costs the same however long they are."""
 
     def step(
-        self, rows: Int64[Tensor, "batch codebook"], condition: Condition
-    ) -> Float[Tensor, "batch codebook vocab"]:
-        """Logits of the next row, given the row just chosen and what is asked of the next (one frame)."""
+        self, rows: Int64[Tensor, "batch codebook row"], condition: Condition
+    ) -> Float[Tensor, "batch codebook row vocab"]:
+        """Hear the next rows (one, or a prompt's many) and guess what follows each of them.
+
+        The first row of a history is all blank (code V): the start. Row by row, all at once or in any pieces gives the
+        same logits. `condition` is asked of the guessed rows, the one behind each row that is heard.
+        """
+        ...
+
+    def reset(self, rows: Int64[Tensor, " chosen"]) -> None:
+        """Forget the history of these items of the batch; the others go on."""
         ...
 
 
@@ -99,7 +107,10 @@ class TokenLM(Protocol):
     def logits(
         self, codes: Int64[Tensor, "batch codebook frame"], condition: Condition
     ) -> Float[Tensor, "batch codebook frame vocab"]:
-        """Logits of every code given all that comes before it in the model's own order."""
+        """Logits of every code given all that comes before it in the model's own order.
+
+        Code V (blank) stands for padding; a condition of one frame holds for all frames.
+        """
         ...
 
     def stepper(self, batch: int) -> Stepper: ...

@@ -1,0 +1,102 @@
+"""Conditions into layers: labels and parameters become one vector per frame, and it scales and shifts every branch.
+
+`adaln` starts every branch closed (gate 0), so that a deep stack begins as the identity: arXiv:2212.09748, section 3.2.
+`film` scales and shifts only, starting at the identity: arXiv:1709.07871.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from smalti.core import Condition, ParameterError, Schema
+from smalti.nn.fourier import FEATURES, fourier_features
+
+ModulationKind = Literal["adaln", "film"]
+
+
+@dataclass(frozen=True, slots=True)
+class BranchModulation:
+    """What a condition does to one residual branch; a frame axis of 1 holds for all rows."""
+
+    shift: Float[Tensor, "batch #row dim"]
+    scale: Float[Tensor, "batch #row dim"]
+    gate: Float[Tensor, "batch #row dim"] | None
+
+    def before(self, rows: Float[Tensor, "batch row dim"]) -> Float[Tensor, "batch row dim"]:
+        """What enters the branch: rows · (1 + scale) + shift."""
+        return torch.addcmul(rows + self.shift, rows, self.scale)
+
+    def after(self, rows: Float[Tensor, "batch row dim"]) -> Float[Tensor, "batch row dim"]:
+        """What leaves it."""
+        return rows if self.gate is None else rows * self.gate
+
+
+def require_condition(schema: Schema, condition: Condition) -> None:
+    """Refuse what a model of this schema cannot be told.
+
+    Raises:
+        ParameterError: for a label, a value or a number of parameters that the schema does not know.
+    """
+    parameters = condition.values.shape[2]
+    if parameters != len(schema.parameters):
+        raise ParameterError(f"condition has {parameters} parameters, this model {len(schema.parameters)}")
+    labels, values = condition.labels, condition.values
+    if labels.numel() and not -1 <= int(labels.min()) <= int(labels.max()) < len(schema.labels):
+        found = f"{int(labels.min())}…{int(labels.max())}"
+        raise ParameterError(f"label positions are {found}, wanted 0…{len(schema.labels) - 1}, or -1 for none")
+    if ((values < -1e-6) | (values > 1 + 1e-6)).any():
+        raise ParameterError("a parameter lies outside 0…1; normalise it by its range, or give NaN for none")
+
+
+class ConditionEmbedding(nn.Module):
+    """Labels and parameters of every frame as one vector; what is not given has a learnt vector of its own."""
+
+    def __init__(self, *, labels: int, parameters: int, width: int):
+        super().__init__()
+        self.label = nn.Embedding(labels + 1, width)
+        # the last input of a parameter is 1 where it is absent: its column is the "absent" vector
+        self.knobs = nn.Linear(parameters * (FEATURES + 1), width) if parameters else None
+        self.mix = nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+
+    def forward(self, condition: Condition) -> Float[Tensor, "batch frame dim"]:
+        """One vector per frame of the condition."""
+        vectors = self.label(condition.labels + 1)
+        if self.knobs is not None:
+            absent = condition.values.isnan()
+            waves = fourier_features(condition.values.nan_to_num()) * ~absent[..., None]
+            vectors = vectors + self.knobs(torch.cat([waves, absent[..., None].float()], dim=-1).flatten(2))
+        return self.mix(vectors)
+
+
+class Modulation(nn.Module):
+    """Condition vectors to the modulation of both branches of every layer, in one matrix product from zero."""
+
+    def __init__(self, *, condition_width: int, width: int, layers: int, kind: ModulationKind):
+        super().__init__()
+        self.layers, self.parts = layers, 3 if kind == "adaln" else 2
+        self.project = nn.Linear(condition_width, layers * 2 * self.parts * width)
+        nn.init.zeros_(self.project.weight)
+        nn.init.zeros_(self.project.bias)
+
+    def forward(self, vectors: Float[Tensor, "batch frame dim"]) -> list[tuple[BranchModulation, BranchModulation]]:
+        """For each layer: what is done to its attention and to its feed-forward branch."""
+        pieces = self.project(vectors).float().chunk(self.layers * 2 * self.parts, dim=-1)
+        branches = [self._branch(pieces[at : at + self.parts]) for at in range(0, len(pieces), self.parts)]
+        return list(zip(branches[::2], branches[1::2], strict=True))
+
+    def _branch(self, parts: tuple[Tensor, ...]) -> BranchModulation:
+        return BranchModulation(parts[0], parts[1], parts[2] if self.parts == 3 else None)
+
+
+def drop_fields(condition: Condition, *, rate: float, generator: torch.Generator) -> Condition:
+    """Make each field of each row absent with probability `rate`, each on its own, so that guidance can leave any out.
+
+    The label is one field and every parameter is one; a field is dropped for all frames of a row.
+    """
+    batch, _, parameters = condition.values.shape
+    dropped = torch.rand(batch, 1, 1 + parameters, generator=generator) < rate
+    labels = condition.labels.masked_fill(dropped[:, :, 0], -1)
+    return Condition(labels, condition.values.masked_fill(dropped[:, :, 1:], float("nan")))

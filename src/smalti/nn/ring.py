@@ -1,0 +1,74 @@
+"""The ring cache: keys and values of the last W positions of every row, in memory that never grows.
+
+Position p lies in slot p mod W and is overwritten by p + W, the first position that no longer sees it. Each row has
+its own offset, so rows of a batch may start again while others go on. With W = 4 and 6 positions written:
+
+    slot        0 1 2 3
+    position    4 5 2 3        the next position, 6, replaces 2
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The next rows of a batch: where they stand and what they may see.
+
+    Attributes:
+        positions: absolute, from the start of each row's own history.
+        visible: what each of them sees: the W slots of the ring as they are now, then the new rows themselves.
+    """
+
+    positions: Int64[Tensor, "batch row"]
+    visible: Bool[Tensor, "batch 1 row key"]
+
+
+class RingCache:
+    """Keys (already turned by their positions) and values of a stack of banded attention layers."""
+
+    def __init__(self, *, layers: int, batch: int, heads: int, window: int, head_dim: int, device: torch.device):
+        self.window = window
+        self.offsets = torch.zeros(batch, dtype=torch.int64, device=device)
+        shape = (layers, batch, heads, window, head_dim)
+        self._keys, self._values = torch.zeros(shape, device=device), torch.zeros(shape, device=device)
+        self._rows = torch.arange(batch, device=device)[:, None]
+        self._slots = torch.arange(window, device=device)
+
+    def span(self, count: int) -> Span:
+        """The next `count` rows, at most W: more would overwrite what the first of them sees."""
+        assert count <= self.window
+        positions = self.offsets[:, None] + torch.arange(count, device=self.offsets.device)
+        last = self.offsets[:, None] - 1
+        held = last - (last - self._slots) % self.window
+        held = held.masked_fill(held < 0, -self.window)  # nothing written since the reset: out of every band
+        distances = positions[:, :, None] - torch.cat([held, positions], dim=1)[:, None]
+        return Span(positions, ((distances >= 0) & (distances < self.window))[:, None])
+
+    def extend(
+        self,
+        layer: int,
+        span: Span,
+        keys: Float[Tensor, "batch head row dim"],
+        values: Float[Tensor, "batch head row dim"],
+    ) -> tuple[Float[Tensor, "batch head key dim"], Float[Tensor, "batch head key dim"]]:
+        """Remember new keys and values of one layer; gives all that `span.visible` speaks of."""
+        seen = (
+            torch.cat([self._keys[layer], keys], dim=2),
+            torch.cat([self._values[layer], values], dim=2),
+        )
+        slots = span.positions % self.window
+        self._keys[layer][self._rows, :, slots] = keys.transpose(1, 2)
+        self._values[layer][self._rows, :, slots] = values.transpose(1, 2)
+        return seen
+
+    def advance(self, count: int) -> None:
+        """Move on, once every layer has been extended."""
+        self.offsets += count
+
+    def reset(self, rows: Int64[Tensor, " chosen"]) -> None:
+        """Forget the history of these rows; the others go on."""
+        self.offsets[rows] = 0

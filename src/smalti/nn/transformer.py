@@ -1,0 +1,141 @@
+"""The one transformer: banded and causal, pre-norm, with conditions in every layer and an exact ring cache.
+
+Each branch is `x + gate · drop(branch(norm(x) · (1 + scale) + shift))`: the residual path itself is the identity.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from smalti.core import ParameterError
+from smalti.nn.attention import BandedAttention, Remember
+from smalti.nn.modulation import BranchModulation, Modulation, ModulationKind
+from smalti.nn.ring import RingCache, Span
+from smalti.nn.rope import Rotation, rotation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransformerSettings:
+    """Sizes of a transformer.
+
+    Attributes:
+        width: of the residual stream.
+        layers: attention and feed-forward pairs.
+        heads: of attention; each width / heads wide, an even number.
+        window: rows that a row sees, itself included.
+        condition_width: of the condition vectors.
+        modulation: how conditions enter the layers.
+        dropout: share of the residual branches' outputs dropped in training.
+    """
+
+    width: int
+    layers: int
+    heads: int
+    window: int
+    condition_width: int
+    modulation: ModulationKind = "adaln"
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.width % (2 * self.heads):
+            raise ParameterError(
+                f"width {self.width} does not split into {self.heads} heads of even size; "
+                f"choose a multiple of {2 * self.heads}"
+            )
+        if min(self.layers, self.window) < 1:
+            raise ParameterError(f"layers {self.layers} and window {self.window} must be at least 1")
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one head."""
+        return self.width // self.heads
+
+    @property
+    def reach(self) -> int:
+        """Rows that can change the output of a row, itself included."""
+        return self.layers * (self.window - 1) + 1
+
+
+class Transformer(nn.Module):
+    """Rows in, rows out; row i depends on rows i - reach < j ≤ i and on their conditions."""
+
+    def __init__(self, settings: TransformerSettings):
+        super().__init__()
+        self.settings = settings
+        self.modulation = Modulation(
+            condition_width=settings.condition_width,
+            width=settings.width,
+            layers=settings.layers,
+            kind=settings.modulation,
+        )
+        self.blocks = nn.ModuleList(_Block(settings) for _ in range(settings.layers))
+        self.norm = nn.RMSNorm(settings.width)
+
+    def forward(
+        self,
+        rows: Float[Tensor, "batch row dim"],
+        condition: Float[Tensor, "batch #row condition_dim"],
+        cache: RingCache | None = None,
+    ) -> Float[Tensor, "batch row dim"]:
+        """All rows at once; or with a cache the next rows of each history, at most `window` of them."""
+        span = cache.span(rows.shape[1]) if cache else None
+        positions = span.positions if span else torch.arange(rows.shape[1], device=rows.device)[None]
+        turn = rotation(positions, head_dim=self.settings.head_dim)
+        for layer, (block, parts) in enumerate(zip(self.blocks, self.modulation(condition), strict=True)):
+            remember = partial(cache.extend, layer, span) if cache and span else None
+            rows = block(rows, parts, turn, remember, span)
+        if cache:
+            cache.advance(rows.shape[1])
+        return self.norm(rows)
+
+    def cache(self, batch: int, device: torch.device) -> RingCache:
+        """An empty history for each row of a batch."""
+        settings = self.settings
+        return RingCache(
+            layers=settings.layers,
+            batch=batch,
+            heads=settings.heads,
+            window=settings.window,
+            head_dim=settings.head_dim,
+            device=device,
+        )
+
+
+class _Block(nn.Module):
+    def __init__(self, settings: TransformerSettings):
+        super().__init__()
+        self.norm = nn.RMSNorm(settings.width, elementwise_affine=False)
+        self.attention = BandedAttention(settings.width, heads=settings.heads, window=settings.window)
+        self.feed_forward = _SwiGLU(settings.width)
+        self.drop = nn.Dropout(settings.dropout)
+
+    def forward(
+        self,
+        rows: Tensor,
+        parts: tuple[BranchModulation, BranchModulation],
+        turn: Rotation,
+        remember: Remember | None,
+        span: Span | None,
+    ) -> Tensor:
+        mixing, thinking = parts
+        heard = self.attention(mixing.before(self.norm(rows)), turn, remember, span.visible if span else None)
+        rows = rows + mixing.after(self.drop(heard))
+        return rows + thinking.after(self.drop(self.feed_forward(thinking.before(self.norm(rows)))))
+
+
+class _SwiGLU(nn.Module):
+    """W3 (silu(W1 x) · W2 x), hidden ≈ 8/3 of the width. Source: arXiv:2002.05202, eq. 6."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        hidden = -(-8 * width // 3 // 32) * 32
+        self.project_in = nn.Linear(width, 2 * hidden, bias=False)
+        self.project_out = nn.Linear(hidden, width, bias=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        gate, value = self.project_in(rows).chunk(2, dim=-1)
+        return self.project_out(functional.silu(gate) * value)

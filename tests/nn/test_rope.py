@@ -1,0 +1,31 @@
+"""Rotary positions: scores depend on distances, also a million positions away, and lengths are kept."""
+
+import pytest
+import torch
+
+from smalti.nn.rope import rotate, rotation
+
+
+def _scores(offset: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(2)
+    queries, keys = (torch.randn(2, 3, 7, 8, generator=generator) for _ in range(2))
+    turn = rotation(offset + torch.arange(7)[None], head_dim=8)
+    return rotate(queries, turn) @ rotate(keys, turn).transpose(-1, -2)
+
+
+@pytest.mark.parametrize("offset", [1, 1_000, 1_000_000])
+def test_scores_depend_on_distance_only(offset: int):
+    assert (_scores(offset) - _scores(0)).abs().max() < 1e-5
+
+
+def test_a_turn_keeps_lengths_and_position_zero_turns_nothing():
+    vectors = torch.randn(2, 3, 5, 8, generator=torch.Generator().manual_seed(4))
+    turned = rotate(vectors, rotation(torch.arange(5)[None], head_dim=8))
+    assert torch.allclose(turned.norm(dim=-1), vectors.norm(dim=-1), atol=1e-5)
+    assert torch.equal(turned[:, :, 0], vectors[:, :, 0])
+
+
+def test_every_pair_turns_at_its_own_rate():
+    turn = rotation(torch.tensor([[3]]), head_dim=8)
+    wanted = 3 * 10_000.0 ** -(torch.arange(4) / 4)
+    assert torch.allclose(torch.atan2(turn.sine, turn.cosine).flatten(), wanted - 2 * torch.pi * (wanted > torch.pi))

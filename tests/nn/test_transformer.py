@@ -1,0 +1,72 @@
+"""What the transformer refuses, how far it reaches, and what conditions do to its layers."""
+
+import math
+
+import pytest
+import torch
+
+from smalti.core import Condition, ParameterError
+from smalti.nn.fourier import CYCLES, FEATURES, fourier_features
+from smalti.nn.modulation import Modulation, drop_fields
+from smalti.nn.transformer import Transformer, TransformerSettings
+
+
+def _settings(**changed: object) -> TransformerSettings:
+    sizes: dict[str, object] = {"width": 24, "layers": 3, "heads": 2, "window": 4, "condition_width": 10}
+    return TransformerSettings(**{**sizes, **changed})
+
+
+def test_sizes_that_cannot_be_are_refused():
+    with pytest.raises(ParameterError, match="multiple of 10"):
+        _settings(heads=5)
+    with pytest.raises(ParameterError, match="at least 1"):
+        _settings(window=0)
+
+
+def test_reach_counts_a_window_per_layer():
+    assert _settings().reach == 3 * 3 + 1
+
+
+def test_a_fresh_adaln_stack_is_the_identity_up_to_its_last_norm():
+    torch.manual_seed(0)
+    net, rows = Transformer(_settings()), torch.randn(2, 7, 24)
+    assert torch.equal(net(rows, torch.randn(2, 7, 10)), net.norm(rows))
+
+
+def test_modulation_starts_as_the_identity():
+    rows = torch.randn(2, 5, 8)
+    for kind in ("adaln", "film"):
+        parts = Modulation(condition_width=6, width=8, layers=3, kind=kind)(torch.randn(2, 5, 6))
+        assert len(parts) == 3
+        assert all(torch.equal(branch.before(rows), rows) for pair in parts for branch in pair)
+    assert torch.equal(parts[0][0].after(rows), rows)
+
+
+def test_a_modulated_branch_is_scaled_shifted_and_gated():
+    net = Modulation(condition_width=6, width=8, layers=1, kind="adaln")
+    torch.nn.init.normal_(net.project.bias)
+    branch = net(torch.randn(2, 1, 6))[0][1]
+    rows = torch.randn(2, 5, 8)
+    assert torch.allclose(branch.before(rows), rows * (1 + branch.scale) + branch.shift, atol=1e-6)
+    assert torch.allclose(branch.after(rows), rows * branch.gate)
+
+
+def test_fields_are_dropped_each_on_its_own_for_whole_rows():
+    condition = Condition(torch.ones(4000, 3, dtype=torch.int64), torch.full((4000, 3, 2), 0.5))
+    kept = drop_fields(condition, rate=0.1, generator=torch.Generator().manual_seed(0))
+    label, values = kept.labels == -1, kept.values.isnan()
+    for field in (label, values[..., 0], values[..., 1]):
+        assert torch.equal(field.any(1), field.all(1))
+        assert 0.07 < field.float().mean() < 0.13
+    assert 0.005 < (label & values[..., 0]).float().mean() < 0.02
+    untouched = drop_fields(condition, rate=0.0, generator=torch.Generator())
+    assert torch.equal(untouched.labels, condition.labels)
+
+
+def test_fourier_features_are_slow_waves():
+    values = torch.linspace(0, 1, 5)
+    features = fourier_features(values)
+    assert features.shape == (5, FEATURES)
+    assert math.isclose(CYCLES[0], 0.25) and math.isclose(CYCLES[-1], 2)
+    assert torch.allclose(features[:, 0], torch.sin(torch.pi / 2 * values), atol=1e-6)
+    assert torch.equal(features[0, len(CYCLES) :], torch.ones(len(CYCLES)))
