@@ -1,0 +1,23 @@
+"""One seed in the settings becomes an independent seed for every step, row or clip, without any state to save."""
+
+_MASK = (1 << 64) - 1
+
+
+def mix(seed: int, *parts: int) -> int:
+    """A seed in 0…2^63-1 for one place of a run, such as `mix(seed, step)`; equal places give equal seeds.
+
+    The low 32 bits are as well mixed as the high ones: torch's CPU generator uses no others.
+
+    Source: the finaliser of SplitMix64 (Steele, Lea, Flood 2014), applied once per part.
+    """
+    state = _finalise(seed)
+    for part in parts:
+        state = _finalise(state ^ _finalise(part ^ 0x5851F42D4C957F2D))
+    return state >> 1
+
+
+def _finalise(value: int) -> int:
+    value = (value + 0x9E3779B97F4A7C15) & _MASK
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+    return value ^ (value >> 31)
