@@ -48,8 +48,8 @@ class TokenTransformer(nn.Module):
         """Logits of every code given all that comes before it in the pattern.
 
         Args:
-            codes: 0…V-1, or V (blank) behind an item's own frames, where its condition must hold its last value: the item
-                then gives what it gives alone.
+            codes: 0…V-1, or V (blank) behind an item's own frames, where its condition must hold its last value:
+                the item then gives what it gives alone.
             condition: of every frame; or of one, which then holds for all.
         Raises:
             ParameterError: if codes or condition have another shape or range than the model's.
@@ -122,6 +122,9 @@ class TokenStepper:
             rows: one row, or many (a prompt); the first row of a history is the start, all blank.
             condition: of the guessed rows: the one after each of these.
         """
+        device = self._cache.offsets.device
+        rows = rows.to(device)
+        condition = Condition(condition.labels.to(device), condition.values.to(device))
         window, count = self._cache.window, rows.shape[2]
         pieces = [slice(start, start + window) for start in range(0, count, window)]
         guesses = [self._model.read(rows[:, :, piece], condition.at(piece), self._cache) for piece in pieces]

@@ -1,0 +1,149 @@
+"""The loop over any token language model: rows in the model's pattern, frames out, for as long as one likes.
+
+Every row of a batch has its own seed and its own condition, and is what it would be alone. What is asked later never
+changes what came before: a shorter sound is the beginning of a longer one.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count, islice
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from smalti.core import Condition, ParameterError, TokenLM, Tokens
+from smalti.generate.sampling import Guided, Sampling, choose
+from smalti.nn.modulation import require_condition
+from smalti.patterns import find_pattern
+
+
+def generate(
+    lm: TokenLM, condition: Condition, *, sampling: Sampling, seeds: Sequence[int], prompt: Tokens | None = None
+) -> Int64[Tensor, "batch codebook frame"]:
+    """Codes of one sound per seed, as long as the condition; behind the prompt, if there is one.
+
+    Args:
+        lm: any token language model.
+        condition: one row for each seed, or one for all; what is asked of every NEW frame.
+        sampling: how codes are chosen.
+        seeds: one for each row.
+        prompt: tokens to continue, one row for each seed or one for all; its codes come first, unchanged, and while
+            the model listens to them it is told what is asked of the first new frame.
+    Raises:
+        ParameterError, SpecError: before the model is called, if condition or prompt do not fit it.
+    """
+    require_condition(lm.schema, condition)
+    last = condition.labels.shape[1] - 1
+    if last < 0:
+        raise ParameterError("nothing is asked: the condition has no frame, wanted at least one")
+    frames = stream(
+        lm, lambda t: condition.at(slice(t, t + 1)), sampling=sampling, seeds=seeds, prompt=prompt, last=last
+    )
+    new = torch.stack(list(islice(frames, last + 1)), dim=2)
+    return new if prompt is None else torch.cat([_prompt_codes(lm, prompt, len(seeds)), new], dim=2)
+
+
+def stream(
+    lm: TokenLM,
+    condition_at: Callable[[int], Condition],
+    *,
+    sampling: Sampling,
+    seeds: Sequence[int],
+    prompt: Tokens | None = None,
+    last: int | None = None,
+) -> Iterator[Int64[Tensor, "batch codebook"]]:
+    """New frames without end, each at the same cost; arguments and errors as of `generate`.
+
+    Args:
+        condition_at: what is asked of a new frame (one frame, one row for each seed or one for all). It is called in
+            order, for each row of the pattern that begins or goes on with the frame: a live knob may answer anew.
+        last: the last frame that `condition_at` knows; it holds for all frames behind it.
+    """
+    heard = _prompt_codes(lm, prompt, len(seeds))
+    asked = _asker(lm, condition_at, len(seeds), last)
+    asked(0)
+    return _frames(lm, asked, sampling, [torch.Generator().manual_seed(seed) for seed in seeds], heard)
+
+
+def _frames(
+    lm: TokenLM,
+    asked: Callable[[int], Condition],
+    sampling: Sampling,
+    generators: list[torch.Generator],
+    heard: Tensor,
+) -> Iterator[Tensor]:
+    pattern, codebooks, blank = find_pattern(lm.pattern), lm.spec.codebooks, lm.spec.vocab
+    stride, batch, known = pattern.stride(codebooks), len(generators), heard.shape[2]
+    guess = _guesser(lm, sampling, batch)
+    waits = [pattern.delay * codebook for codebook in range(codebooks)]
+    recent: deque[Tensor] = deque(maxlen=waits[-1] + 1)
+    rows = torch.nn.functional.pad(pattern.rows(heard, blank)[:, :, : stride * known], (1, 0), value=blank)
+    for row in count(stride * known):
+        logits = guess(rows, asked(row // stride - known))
+        chosen = choose(logits, sampling, generators).cpu()
+        for codebook, wait in enumerate(waits):
+            frame, off = divmod(row - wait, stride)
+            if frame < 0 or off:
+                chosen[:, codebook] = blank
+            elif frame < known:
+                chosen[:, codebook] = heard[:, codebook, frame]
+        recent.append(chosen)
+        frame, off = divmod(row - waits[-1], stride)
+        if frame >= known and not off:
+            yield torch.stack([recent[wait][:, codebook] for codebook, wait in enumerate(waits)], dim=1)
+        rows = chosen[:, :, None]
+
+
+def _guesser(lm: TokenLM, sampling: Sampling, batch: int) -> Callable[[Tensor, Condition], Tensor]:
+    """Logits of the row behind some rows; with guidance the batch is told less in a second half of it."""
+    if sampling.guidance == 1:
+        stepper = lm.stepper(batch)
+        return lambda rows, asked: stepper.step(rows, _held(asked, rows.shape[2]))[:, :, -1]
+    stepper = lm.stepper(2 * batch)
+
+    def guided(rows: Tensor, asked: Condition) -> Tensor:
+        less = _told_less(asked, sampling.guided)
+        both = Condition(torch.cat([asked.labels, less.labels]), torch.cat([asked.values, less.values]))
+        logits = stepper.step(rows.repeat(2, 1, 1), _held(both, rows.shape[2]))[:, :, -1]
+        told, free = logits.chunk(2)
+        return free + sampling.guidance * (told - free)
+
+    return guided
+
+
+def _told_less(asked: Condition, guided: Guided) -> Condition:
+    labels = asked.labels if guided == "parameters" else torch.full_like(asked.labels, -1)
+    values = asked.values if guided == "label" else torch.full_like(asked.values, float("nan"))
+    return Condition(labels, values)
+
+
+def _held(asked: Condition, frames: int) -> Condition:
+    return Condition(asked.labels.expand(-1, frames), asked.values.expand(-1, frames, -1))
+
+
+def _asker(
+    lm: TokenLM, condition_at: Callable[[int], Condition], batch: int, last: int | None
+) -> Callable[[int], Condition]:
+    def asked(frame: int) -> Condition:
+        condition = condition_at(max(0, frame if last is None else min(frame, last)))
+        require_condition(lm.schema, condition)
+        rows, frames = condition.labels.shape
+        if rows not in (1, batch) or frames != 1:
+            raise ParameterError(
+                f"found a condition of {rows} rows and {frames} frames, wanted 1 or {batch} rows, 1 frame"
+            )
+        return Condition(condition.labels.expand(batch, 1), condition.values.expand(batch, 1, -1))
+
+    return asked
+
+
+def _prompt_codes(lm: TokenLM, prompt: Tokens | None, batch: int) -> Tensor:
+    if prompt is None:
+        return torch.zeros(batch, lm.spec.codebooks, 0, dtype=torch.int64)
+    lm.spec.require(prompt.spec, "the prompt's tokens")
+    lengths = sorted(set(prompt.frames.tolist()))
+    if prompt.codes.shape[0] not in (1, batch) or len(lengths) != 1:
+        found = f"{prompt.codes.shape[0]} prompts of {lengths} frames"
+        raise ParameterError(f"found {found}, wanted 1 or {batch} of one length; cut them first")
+    return prompt.codes[:, :, : lengths[0]].expand(batch, -1, -1)

@@ -1,0 +1,84 @@
+"""Choosing the next codes: how far to trust the model's guesses, and dice that belong to each row alone.
+
+A row is the same alone and in any batch, although a product of larger matrices may differ in its last bit: the dice are
+thrown per row in float64 and never look at the logits, so a difference of 1e-6 only matters in a tie that close.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from smalti.core import ParameterError
+
+Guided = Literal["all", "label", "parameters"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How codes are chosen from logits; the filters apply in the order of the fields.
+
+    Attributes:
+        temperature: logits are divided by it; 0 always takes the most likely code.
+        top_k: only the k most likely codes; 0 for all.
+        top_p: only the most likely codes that together reach this probability. Textures obey their parameters
+            best around 0.9: rare codes lead away, and at 0.75 sparse sounds fall silent.
+        min_p: only codes at least this share as likely as the likeliest.
+        guidance: logits are pushed away from those of a model told less, `free + guidance · (asked - free)`;
+            1 is plain sampling at plain cost, any other value costs twice.
+        guided: what that other model is not told.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 0.9
+    min_p: float = 0.0
+    guidance: float = 1.0
+    guided: Guided = "all"
+
+    def __post_init__(self) -> None:
+        bounds = {
+            "temperature": (0, 100),
+            "top_k": (0, math.inf),
+            "top_p": (0, 1),
+            "min_p": (0, 1),
+            "guidance": (0, 100),
+        }
+        for name, (low, high) in bounds.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ParameterError(f"{name} is {value}; choose a value in {low}…{high}")
+
+
+def choose(
+    logits: Float[Tensor, "batch codebook vocab"], sampling: Sampling, generators: Sequence[torch.Generator]
+) -> Int64[Tensor, "batch codebook"]:
+    """One code per codebook, each row with its own generator.
+
+    Source: the exponential race, argmax p / e with e ~ Exp(1), draws from p (arXiv:1611.01144 writes it with logs).
+    """
+    if sampling.temperature == 0:
+        return logits.argmax(-1)
+    chances = _filtered((logits.float() / sampling.temperature).softmax(-1), sampling)
+    dice = [torch.empty(logits.shape[1:], dtype=torch.float64).exponential_(generator=g) for g in generators]
+    return (chances.double() / torch.stack(dice).to(logits.device)).argmax(-1)
+
+
+def _filtered(chances: Tensor, sampling: Sampling) -> Tensor:
+    """Zero for codes that may not be chosen; what is left need not sum to one."""
+    if 0 < sampling.top_k < chances.shape[-1]:
+        least = chances.topk(sampling.top_k, dim=-1).values[..., -1:]
+        chances = chances.masked_fill(chances < least, 0)
+        chances = chances / chances.sum(-1, keepdim=True)
+    if sampling.top_p < 1:
+        ordered, order = chances.sort(dim=-1, descending=True)
+        before = ordered.cumsum(-1) - ordered
+        before[..., 0] = -1  # the likeliest always stays, even at top_p 0
+        chances = torch.zeros_like(chances).scatter_(-1, order, ordered.masked_fill(before >= sampling.top_p, 0))
+    if sampling.min_p > 0:
+        chances = chances.masked_fill(chances < sampling.min_p * chances.amax(-1, keepdim=True), 0)
+    return chances
