@@ -1,0 +1,37 @@
+"""What smalti keeps on disk: atomic files, weights, checkpoints, token stores and token files, all with checksums."""
+
+from smalti.store.atomic import clean_temps, replace_file, replace_folder, write_bytes
+from smalti.store.checkpoint import Checkpoint, load_checkpoint, load_latest, save_checkpoint, save_latest
+from smalti.store.checksums import damaged, write_sums
+from smalti.store.lock import lock
+from smalti.store.shards import StoreReport, TokenStore, write_store
+from smalti.store.smt import SmtReader, SmtWriter, read_smt, write_smt
+from smalti.store.verify import verify
+from smalti.store.weights import Weights, fingerprint, load_weights, save_weights
+
+__all__ = [
+    "Checkpoint",
+    "SmtReader",
+    "SmtWriter",
+    "StoreReport",
+    "TokenStore",
+    "Weights",
+    "clean_temps",
+    "damaged",
+    "fingerprint",
+    "load_checkpoint",
+    "load_latest",
+    "load_weights",
+    "lock",
+    "read_smt",
+    "replace_file",
+    "replace_folder",
+    "save_checkpoint",
+    "save_latest",
+    "save_weights",
+    "verify",
+    "write_bytes",
+    "write_smt",
+    "write_store",
+    "write_sums",
+]

@@ -1,0 +1,78 @@
+"""index.json, the last file of a token store: it exists only if the store is whole, and any changed byte shows."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from smalti.core import StoreError, TokenSpec
+from smalti.store.atomic import write_bytes
+
+INDEX, CLIPS, TRACKS = "index.json", "clips.parquet", "tracks.parquet"
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What a store holds.
+
+    Attributes:
+        spec: of all codes.
+        shard_clips: rows of the clip list that each shard stands for, before failures.
+        counts: clips in each shard that did not fail.
+        failed: path and reason of each clip that has no codes.
+        files: SHA-256 by file name, of every other file.
+    """
+
+    spec: TokenSpec
+    shard_clips: int
+    counts: tuple[int, ...]
+    failed: tuple[tuple[str, str], ...]
+    files: Mapping[str, str]
+
+
+def shard_name(number: int) -> str:
+    """File name of a shard."""
+    return f"shard-{number:05d}.safetensors"
+
+
+def save_index(folder: Path, index: Index) -> None:
+    """Write index.json atomically."""
+    write_bytes(folder / INDEX, _render({"version": _VERSION, **asdict(index)}))
+
+
+def load_index(folder: Path) -> Index:
+    """Read index.json and check every byte of it.
+
+    Raises:
+        StoreError: if there is none (no store, or an unfinished one) or it is damaged.
+    """
+    path = folder / INDEX
+    try:
+        data = path.read_bytes()
+    except OSError:
+        began = any(folder.glob("shard-*.safetensors"))
+        reason = "is unfinished; run the same encode command again" if began else "is no token store; name its folder"
+        raise StoreError(f"{folder} {reason}") from None
+    try:
+        return _parse(data)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise StoreError(f"{path} is damaged; run the same encode command again to repair it") from None
+
+
+def _render(fields: dict[str, Any]) -> bytes:
+    body = json.dumps(fields, sort_keys=True, indent=1)
+    return json.dumps(
+        {**fields, "sha256": hashlib.sha256(body.encode()).hexdigest()}, sort_keys=True, indent=1
+    ).encode()
+
+
+def _parse(data: bytes) -> Index:
+    fields: dict[str, Any] = json.loads(data)
+    del fields["sha256"]
+    if _render(fields) != data or fields.pop("version") != _VERSION:
+        raise ValueError
+    counts, failed = tuple(fields.pop("counts")), tuple((path, reason) for path, reason in fields.pop("failed"))
+    return Index(spec=TokenSpec(**fields.pop("spec")), counts=counts, failed=failed, **fields)

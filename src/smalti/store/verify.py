@@ -1,0 +1,66 @@
+"""One answer to: is this run, store or token file whole?"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from smalti.core import StoreError
+from smalti.store.checkpoint import checkpoints
+from smalti.store.checksums import damaged
+from smalti.store.index import INDEX
+from smalti.store.shards import verify_store
+from smalti.store.smt import SmtReader
+from smalti.store.weights import load_weights
+
+_CONFIG, _WEIGHTS, _TOKENIZER = "config.toml", "weights.safetensors", "tokenizer"
+
+
+def verify(path: Path) -> list[str]:
+    """Check every byte of a run folder, token store, weights or .smt file; what is wrong, an empty list if nothing is.
+
+    Raises:
+        StoreError: if it is none of these.
+    """
+    if path.is_file() and path.suffix == ".safetensors":
+        return _problem(lambda: load_weights(path))
+    if path.is_file():
+        return _verify_smt(path)
+    if (path / INDEX).exists() or any(path.glob("shard-*.safetensors")):
+        return _verify_store(path)
+    if (path / _CONFIG).exists():
+        return _verify_run(path)
+    found = (
+        "an empty folder" if path.is_dir() and not any(path.iterdir()) else "neither" if path.exists() else "nothing"
+    )
+    raise StoreError(f"{path} is {found}, wanted a run, a token store or a .smt file; name one")
+
+
+def _verify_smt(path: Path) -> list[str]:
+    def read_all() -> None:
+        with SmtReader(path) as reader:
+            for _ in reader.blocks():
+                pass
+
+    return _problem(read_all)
+
+
+def _verify_store(path: Path) -> list[str]:
+    try:
+        return [f"{path}: {problem}" for problem in verify_store(path)]
+    except StoreError as error:
+        return [str(error)]
+
+
+def _verify_run(path: Path) -> list[str]:
+    problems = [f"{folder}: {said}" for folder in checkpoints(path) for said in damaged(folder)]
+    for weights in (path / _WEIGHTS, path / _TOKENIZER / _WEIGHTS):
+        if weights.exists():
+            problems += _problem(lambda weights=weights: load_weights(weights))
+    return problems
+
+
+def _problem(read: Callable[[], object]) -> list[str]:
+    try:
+        read()
+    except StoreError as error:
+        return [str(error)]
+    return []
