@@ -1,0 +1,22 @@
+"""Files ↔ Audio: the one reader that can be trusted, the writer, and the change of rate."""
+
+from smalti.audio.claims import FLAGS
+from smalti.audio.reading import AudioFile, DamageWarning, FileReport, blocks, inspect, read
+from smalti.audio.refusals import shown
+from smalti.audio.resampling import Resampler, resample
+from smalti.audio.writing import AudioWriter, write
+
+__all__ = [
+    "FLAGS",
+    "AudioFile",
+    "AudioWriter",
+    "DamageWarning",
+    "FileReport",
+    "Resampler",
+    "blocks",
+    "inspect",
+    "read",
+    "resample",
+    "shown",
+    "write",
+]
