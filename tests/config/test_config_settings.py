@@ -185,6 +185,30 @@ def test_an_override_cannot_smuggle_in_a_second_key():
     assert "override" in _refusal("", ("seed=1\nsystem = 'toy'",))
 
 
+class Small(Settings):
+    kind: Literal["small"] = "small"
+    width: int = 8
+
+
+class Large(Settings):
+    kind: Literal["large"] = "large"
+    depth: int = Field(4, ge=1)
+
+
+class Choice(Settings):
+    net: Small | Large = Field(Small(), discriminator="kind")
+    nets: tuple[Small, ...] = ()
+
+
+def test_a_choice_between_settings_reads_back_and_its_errors_have_their_place():
+    assert load_settings(Choice, to_toml(Choice(net=Large()))) == Choice(net=Large())
+    with pytest.raises(ConfigError) as error:
+        load_settings(Choice, '[net]\nkind = "large"\ndepht = 3\ndepth = 0\n[[nets]]\nwidth = 1.5')
+    said = str(error.value)
+    assert "line 3: net.depht: unknown; did you mean net.depth?" in said
+    assert "line 4: net.depth: found 0" in said and "line 6: nets.0.width: found 1.5" in said
+
+
 def test_none_that_would_read_back_differently_is_refused():
     class Lossy(Settings):
         limit: int | None = 3

@@ -43,7 +43,7 @@ def load_settings(cls: type[S], source: Path | str, overrides: Sequence[str] = (
         # By way of JSON, because strict JSON takes a list for a tuple and an int for a float, and nothing else.
         settings = cls.model_validate_json(json.dumps(data, default=_no_such_type), strict=True)
     except ValidationError as error:
-        problems += [_problem(cls, text, told, dict(detail)) for detail in error.errors(include_url=False)]
+        problems += [_problem(cls, text, told, {**detail, "loc": _path(data, detail["loc"])}) for detail in error.errors(include_url=False)]
         raise ConfigError(_message(name, problems)) from None
     if problems:
         raise ConfigError(_message(name, problems))
@@ -129,13 +129,24 @@ def _no_such_type(value: object) -> str:
 
 
 def _problem(cls: type[Settings], text: str, told: Sequence[str], detail: Mapping[str, Any]) -> _Problem:
-    names = [str(part) for part in detail["loc"]]
+    names: list[str] = detail["loc"]
     key = ".".join(names)
     said = _said(cls, key, detail)
     if any(key == one or key.startswith(one + ".") or one.startswith(key + ".") for one in told):
         return 0, f"override {key}: {said}"
     line = line_of(text, names) if detail["type"] != "missing" else line_of(text, names[:-1])
     return line, f"line {line}: {key}: {said}" if line else f"{key}: {said}"
+
+
+def _path(data: Any, place: Sequence[str | int]) -> list[str]:
+    """Where an error is in the text: without the tags that pydantic adds for the members of a union."""
+    names: list[str] = []
+    for part in place[:-1]:
+        inner: Any = dict(enumerate(data)) if isinstance(data, list) else data
+        if isinstance(inner, dict) and part in inner:
+            data = inner[part]
+            names.append(str(part))
+    return [*names, str(place[-1])]
 
 
 def _said(cls: type[Settings], key: str, detail: Mapping[str, Any]) -> str:

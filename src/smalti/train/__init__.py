@@ -1,0 +1,30 @@
+"""Training that survives: one short loop, run folders a person can read, exact resume."""
+
+from smalti.train.engine import Engine, EngineSettings
+from smalti.train.interrupts import Interrupted
+from smalti.train.loop import Cadence, FitReport, fit
+from smalti.train.progress import Progress, progress_bar
+from smalti.train.recipe import NamesClips, Recipe, Samples, ShowsSamples
+from smalti.train.runs import RunFolder
+from smalti.train.schedule import ResolvedSchedule, Schedule
+from smalti.train.update import set_rate, update
+
+__all__ = [
+    "Cadence",
+    "Engine",
+    "EngineSettings",
+    "FitReport",
+    "Interrupted",
+    "NamesClips",
+    "Progress",
+    "Recipe",
+    "ResolvedSchedule",
+    "RunFolder",
+    "Samples",
+    "Schedule",
+    "ShowsSamples",
+    "fit",
+    "progress_bar",
+    "set_rate",
+    "update",
+]

@@ -1,0 +1,74 @@
+"""What a run leaves behind to look at: metrics.jsonl for programs, TensorBoard for people.
+
+A resumed run first forgets what was logged after its checkpoint, so every step stands there once.
+Neither file holds times or paths: equal runs write equal metrics.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from smalti.audio import write
+from smalti.store import replace_folder, write_bytes
+from smalti.train.recipe import Samples
+from smalti.train.runs import RunFolder
+
+Kind = Literal["train", "evaluate"]
+
+
+class Logs:
+    """The logs of one run; use it in a `with` block."""
+
+    def __init__(self, run: RunFolder, *, after: int) -> None:
+        """Open the logs of a run to go on after so many steps."""
+        # Imported here because TensorBoard takes a second, which a run that only reads settings need not wait for.
+        from torch.utils.tensorboard import SummaryWriter
+
+        _forget(run.metrics_path, after)
+        self._run = run
+        self._lines = run.metrics_path.open("ab", buffering=0)
+        self._board: Any = SummaryWriter(str(run.events), purge_step=after + 1)
+
+    def metrics(self, kind: Kind, step: int, values: Mapping[str, float]) -> None:
+        """Log numbers of a step; one that is not finite is written as null."""
+        finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        self._lines.write(json.dumps({"step": step, "kind": kind, **finite}).encode() + b"\n")
+        for name, value in values.items():
+            self._board.add_scalar(f"{kind}/{name}", value, step)
+
+    def samples(self, step: int, samples: Samples) -> None:
+        """Log pictures and sounds of a step; the sounds also as files, which the next ones replace."""
+        for name, image in samples.images.items():
+            self._board.add_image(name, image.detach().cpu().float().clamp(0, 1).flip(0)[None], step)
+        with replace_folder(self._run.samples) as folder:
+            for name, audio in samples.audio.items():
+                self._board.add_audio(name, audio.samples.detach().cpu(), step, audio.sample_rate)
+                write(folder / f"{name.replace('/', '-')}.wav", audio)
+        self._board.flush()
+
+    def __enter__(self) -> "Logs":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lines.close()
+        self._board.close()
+
+
+def _forget(path: Path, after: int) -> None:
+    """Keep whole lines up to a step; a half line is what a killed process leaves."""
+    if not path.exists():
+        return
+    kept = [line for line in path.read_bytes().splitlines(keepends=True) if _step(line) <= after]
+    write_bytes(path, b"".join(kept))
+
+
+def _step(line: bytes) -> float:
+    try:
+        return float(json.loads(line)["step"]) if line.endswith(b"\n") else math.inf
+    except (ValueError, KeyError, TypeError):
+        return math.inf
