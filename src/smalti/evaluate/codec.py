@@ -1,0 +1,193 @@
+"""Scores of a codec: how far its sound is from the original, what it costs in bits, codes and seconds.
+
+Conventions: the yardstick is `log_mel_l1_db`, meant over files; perplexity and usage count the true frames of all
+files; a real-time factor is seconds of work per second of audio, so below one is faster than real time.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from smalti.core import Audio, Codec, DataError, SpecError, Tokens
+from smalti.evaluate.opus import Peer
+from smalti.evaluate.reports import to_json
+from smalti.evaluate.yardstick import log_mel_l1_db
+from smalti.quantize import codebook_usage, perplexity
+
+Clip = tuple[str, Audio]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileScore:
+    """One file: its name, its distance in dB, its length and, if known, its label."""
+
+    path: str
+    log_mel_l1_db: float
+    seconds: float
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerScore:
+    """Another codec on the same files: mean distance in dB, and bits per second of audio as spent."""
+
+    log_mel_l1_db: float
+    bitrate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodecReport:
+    """What `evaluate_codec` found.
+
+    Attributes:
+        files, audio_seconds: how much was heard.
+        log_mel_l1_db: mean distance over files, in dB.
+        perplexity: effective number of codes in use, per codebook.
+        codebook_usage: share of codes that occur at all, per codebook.
+        bitrate: bits per second before entropy coding.
+        encode_real_time_factor, decode_real_time_factor: seconds of work per second of audio.
+        per_file, by_label: the distance of each file, and its mean over the files of each label.
+        peers: other codecs on the same files.
+    """
+
+    files: int
+    audio_seconds: float
+    log_mel_l1_db: float
+    perplexity: list[float]
+    codebook_usage: list[float]
+    bitrate: float
+    encode_real_time_factor: float
+    decode_real_time_factor: float
+    per_file: list[FileScore]
+    by_label: dict[str, float]
+    peers: dict[str, PeerScore]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as the command line prints it."""
+        return to_json(self)
+
+
+@torch.no_grad()
+def evaluate_codec(
+    codec: Codec,
+    clips: Iterable[Clip],
+    *,
+    labels: Mapping[str, str] | None = None,
+    peers: Mapping[str, Peer] | None = None,
+    batch: int = 4,
+    progress: Callable[[int], None] | None = None,
+) -> CodecReport:
+    """Encode and decode named clips and score what comes back.
+
+    Args:
+        codec: any codec.
+        clips: names and audio of one row each at the codec's rate; read once, `batch` at a time.
+        labels: of some or all names.
+        peers: other codecs to hear on the same clips, such as {"opus_6k": opus_peer(6000)}.
+        batch: clips encoded together.
+        progress: told the number of clips done after each batch.
+    Raises:
+        SpecError: if a clip is at another rate.
+        DataError: if there is no clip, or one without samples.
+    """
+    tally = _Tally()
+    for group in _groups(clips, batch):
+        _validate(group, codec.spec.sample_rate)
+        audio = Audio.batch(audio for _, audio in group)
+        tokens, decoded = tally.round_trip(codec, audio)
+        tally.codes.extend(row.codes[0] for row in tokens.items())
+        for (name, original), heard in zip(group, decoded.items(), strict=True):
+            tally.score(name, original, heard, (labels or {}).get(name))
+            tally.hear_peers(original, peers or {})
+        if progress:
+            progress(len(tally.files))
+    if not tally.files:
+        raise DataError("found no clip to evaluate; give one or more")
+    return tally.report(codec)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Sums that grow clip by clip; codes are small, audio is never kept."""
+
+    files: list[FileScore] = field(default_factory=list[FileScore])
+    codes: list[Tensor] = field(default_factory=list[Tensor])
+    encode_seconds: float = 0.0
+    decode_seconds: float = 0.0
+    distances: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    bits: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def round_trip(self, codec: Codec, audio: Audio) -> tuple[Tokens, Audio]:
+        begin = time.perf_counter()
+        tokens = codec.encode(audio)
+        codes = tokens.codes.cpu()  # waits for an accelerator, so that the clock is honest
+        between = time.perf_counter()
+        decoded = codec.decode(tokens)
+        heard = Audio(decoded.samples.cpu(), decoded.sample_rate, decoded.lengths.cpu())
+        self.encode_seconds += between - begin
+        self.decode_seconds += time.perf_counter() - between
+        return Tokens(codes, tokens.spec, tokens.lengths.cpu()), heard
+
+    def score(self, name: str, original: Audio, heard: Audio, label: str | None) -> None:
+        distance = log_mel_l1_db(original.samples[0].cpu(), heard.samples[0], original.sample_rate)
+        self.files.append(FileScore(path=name, log_mel_l1_db=distance, seconds=original.seconds, label=label))
+
+    def hear_peers(self, original: Audio, peers: Mapping[str, Peer]) -> None:
+        for name, peer in peers.items():
+            clip = peer(original)
+            distance = log_mel_l1_db(original.samples[0].cpu(), clip.samples, original.sample_rate)
+            self.distances[name].append(distance)
+            self.bits[name] += clip.bits
+
+    def report(self, codec: Codec) -> CodecReport:
+        seconds = sum(file.seconds for file in self.files)
+        codes = torch.cat(self.codes, dim=1)
+        by_label: defaultdict[str, list[float]] = defaultdict(list)
+        for file in self.files:
+            if file.label is not None:
+                by_label[file.label].append(file.log_mel_l1_db)
+        return CodecReport(
+            files=len(self.files),
+            audio_seconds=seconds,
+            log_mel_l1_db=fmean(file.log_mel_l1_db for file in self.files),
+            perplexity=perplexity(codes, codec.spec.vocab).tolist(),
+            codebook_usage=codebook_usage(codes, codec.spec.vocab).tolist(),
+            bitrate=codec.spec.bitrate,
+            encode_real_time_factor=self.encode_seconds / seconds,
+            decode_real_time_factor=self.decode_seconds / seconds,
+            per_file=self.files,
+            by_label={label: fmean(found) for label, found in sorted(by_label.items())},
+            peers={
+                name: PeerScore(log_mel_l1_db=fmean(found), bitrate=self.bits[name] / seconds)
+                for name, found in self.distances.items()
+            },
+        )
+
+
+def _groups(clips: Iterable[Clip], size: int) -> Iterator[list[Clip]]:
+    group: list[Clip] = []
+    for name, audio in clips:
+        group.append((name, audio.items()[0] if len(audio.lengths) == 1 else audio))
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _validate(group: list[Clip], sample_rate: int) -> None:
+    for name, audio in group:
+        if len(audio.lengths) != 1 or not audio.samples.shape[1]:
+            shape = tuple(audio.samples.shape)
+            raise DataError(f"{name} holds {shape} rows and samples, wanted one row of sound; leave it out")
+        if audio.sample_rate != sample_rate:
+            raise SpecError(
+                f"{name} is at {audio.sample_rate} Hz, this codec at {sample_rate} Hz; "
+                "resample it first (smalti.audio.resample)"
+            )
