@@ -1,0 +1,57 @@
+"""Residual vector quantisation: every codebook says what the ones before it left over."""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from smalti.quantize.interface import Quantized
+from smalti.quantize.vector import VectorQuantizer
+
+
+class ResidualVectorQuantizer(nn.Module):
+    """`codebooks` quantisers in a row; the sum of their vectors stands for the latent.
+
+    Source: Zeghidour et al. 2021 (SoundStream), algorithm 1.
+    """
+
+    def __init__(self, *, dim: int, codebooks: int, vocab: int, decay: float = 0.97) -> None:
+        super().__init__()
+        self.codebooks = codebooks
+        self.vocab = vocab
+        layers = [VectorQuantizer(dim=dim, vocab=vocab, decay=decay) for _ in range(codebooks)]
+        self.layers: nn.ModuleList = nn.ModuleList(layers)
+        self._quantizers = tuple(layers)
+
+    @torch.no_grad()
+    def start(self, latents: Float[Tensor, "batch dim frame"]) -> None:
+        """Place the code vectors of each codebook by k-means on what is left over."""
+        residual = latents.float()
+        for quantizer in self._quantizers:
+            quantizer.start(residual)
+            residual = residual - quantizer.decode(quantizer.encode(residual))
+
+    def forward(self, latents: Float[Tensor, "batch dim frame"], *, restart_below: float = 0.0) -> Quantized:
+        """Quantise, learning as `VectorQuantizer.forward` does; the loss is the mean over codebooks."""
+        with torch.autocast(latents.device.type, enabled=False):
+            latents = latents.float()
+            residual, codes, losses = latents, [], []
+            for quantizer in self._quantizers:
+                step = quantizer(residual, restart_below=restart_below)
+                residual = residual - step.vectors.detach()
+                codes.append(step.codes)
+                losses.append(step.loss)
+            # the chosen vectors are what the residual lacks; detached, their gradient goes to the latents whole
+            return Quantized(latents - residual.detach(), torch.cat(codes, dim=1), torch.stack(losses).mean())
+
+    def encode(self, latents: Float[Tensor, "batch dim frame"]) -> Int64[Tensor, "batch codebook frame"]:
+        """Codes of all codebooks, the coarsest first."""
+        codes: list[Tensor] = []
+        for quantizer in self._quantizers:
+            codes.append(quantizer.encode(latents))
+            latents = latents - quantizer.decode(codes[-1])
+        return torch.cat(codes, dim=1)
+
+    def decode(self, codes: Int64[Tensor, "batch codebook frame"]) -> Float[Tensor, "batch dim frame"]:
+        """The sum of the code vectors."""
+        rows = zip(self._quantizers, codes.split(1, dim=1), strict=True)
+        return torch.stack([quantizer.decode(row) for quantizer, row in rows]).sum(dim=0)
