@@ -1,11 +1,15 @@
 """Applause: from one pair of hands to a crowd."""
 
 import numpy as np
+from jaxtyping import Float, Int64
 
 from smalti.data.textures.curves import Tracks, cycles, read
-from smalti.data.textures.hearing import listen, spectra
-from smalti.data.textures.kit import Scene, Wave, band, strew, when
+from smalti.data.textures.hearing import calibrated, listen, unevenness
+from smalti.data.textures.kit import Moments, Scene, Wave, band, strew, when
 from smalti.data.textures.texture import Knob, Texture
+
+EVEN = ((0.0242, 256.0), (0.0900, 64.0), (0.4587, 16.0), (2.355, 4.0), (8.993, 1.0))
+"""Unevenness of a number of clappers; the mean of 24 clips of 4 s each."""
 
 
 def _recipe(tracks: Tracks, scene: Scene) -> Wave:
@@ -20,7 +24,7 @@ def _recipe(tracks: Tracks, scene: Scene) -> Wave:
     return wave
 
 
-def _claps(tracks: Tracks, scene: Scene, people: int) -> tuple[Wave, np.ndarray]:
+def _claps(tracks: Tracks, scene: Scene, people: int) -> tuple[Moments, Int64[np.ndarray, " moment"]]:
     """Moments of all claps and who claps.
 
     A clapper's phase is the common clock's plus their own offset and their own pace (8 % apart); both shrink as
@@ -39,7 +43,7 @@ def _claps(tracks: Tracks, scene: Scene, people: int) -> tuple[Wave, np.ndarray]
     return np.abs(at + beside), who
 
 
-def _hands(people: int, scene: Scene) -> Wave:
+def _hands(people: int, scene: Scene) -> Float[np.ndarray, "people sample"]:
     """One clap of each: 20 ms of noise that dies in 4 ms, in a band between 600 and 2800 Hz."""
     size = scene.span(0.02)
     spectrum = np.fft.rfft(scene.noise.standard_normal((people, size)), 2 * size)
@@ -51,19 +55,10 @@ def _hands(people: int, scene: Scene) -> Wave:
     return claps / np.sqrt((claps**2).sum(axis=1, keepdims=True))
 
 
-def density(samples: Wave, sample_rate: int) -> float:
-    """1 / CV² of the power envelope: proportional to how many events overlap (Campbell's theorem)."""
-    wave = listen(samples, sample_rate)
-    if not len(wave):
-        return float("nan")
-    power, frequency = spectra(wave, size=512, hop=128)
-    envelope = power[:, (frequency > 400) & (frequency < 5000)].sum(axis=1)
-    return float(envelope.mean() ** 2 / max(envelope.var(), 1e-30))
-
-
 def clappers(samples: Wave, sample_rate: int) -> float:
-    """How many clap, from the density of the power envelope."""
-    return 36 * density(samples, sample_rate)
+    """How many clap, from how even the sound is; right where each claps about three times a second on their own."""
+    wave = listen(samples, sample_rate)
+    return calibrated(unevenness(wave, low=400, high=5000), EVEN) if len(wave) else float("nan")
 
 
 APPLAUSE = Texture(

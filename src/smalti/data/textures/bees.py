@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+from jaxtyping import Float
 
 from smalti.data.textures.curves import Tracks
 from smalti.data.textures.hearing import listen, spectra
@@ -12,6 +13,10 @@ from smalti.data.textures.texture import Knob, Texture
 HARMONICS = 10
 DETUNING = 0.6
 """Semitones between the highest and the lowest voice's mean pitch."""
+
+WIDTHS = np.geomspace(0.012, 0.3, 18)
+TOOTH = 0.25
+"""Width in semitones, as the comb finds it, of a harmonic of voices that do not wander."""
 
 
 def _recipe(tracks: Tracks, scene: Scene) -> Wave:
@@ -39,29 +44,46 @@ def _wing() -> Wave:
 
 def wing_rate(samples: Wave, sample_rate: int) -> float:
     """Wing beats per second: the pitch at which a comb of ten harmonics fits the long-term spectrum best."""
+    return _fit(samples, sample_rate)[0]
+
+
+def wander(samples: Wave, sample_rate: int) -> float:
+    """Semitones to either side, from how wide the comb's teeth are; the voices' detuning is taken off.
+
+    A comb finds a wandering tooth a little narrower than it is, hence 2.27 where 2 would be.
+    """
+    width = 12 * _fit(samples, sample_rate)[1]
+    return float(2.27 * np.sqrt(max(width**2 - TOOTH**2, 0.0))) if np.isfinite(width) else float("nan")
+
+
+def _fit(samples: Wave, sample_rate: int) -> tuple[float, float]:
+    """Pitch in Hz and width of a harmonic (one standard deviation, in octaves) of the comb that fits best."""
     wave = listen(samples, sample_rate)
     if not len(wave):
-        return float("nan")
+        return float("nan"), float("nan")
     power, frequency = spectra(wave, size=4096, hop=1024)
     scale, pitches, combs = _combs()
     heard = np.interp(scale, frequency, power.mean(axis=0))
     level = 10 * np.log10(heard + 1e-4 * heard.max() + 1e-30)
-    level = level - level.mean()
-    return float(pitches[(combs @ level).argmax()])
+    agreement = combs @ (level - level.mean())
+    width, pitch = np.unravel_index(agreement.argmax(), agreement.shape)
+    return float(pitches[pitch]), float(WIDTHS[width])
 
 
 @functools.cache
-def _combs() -> tuple[Wave, Wave, np.ndarray]:
-    """Log-spaced frequencies, candidate pitches, and the centred, unit-length level spectrum of each."""
+def _combs() -> tuple[
+    Float[np.ndarray, " frequency"], Float[np.ndarray, " pitch"], Float[np.ndarray, "width pitch frequency"]
+]:
+    """Log-spaced frequencies, candidate pitches, and the level spectrum of each width and pitch (mean 0, length 1)."""
     scale = np.geomspace(80, 8000, 480)
-    pitches = np.geomspace(90, 520, 300)
-    octaves = np.log2(scale[None] / pitches[:, None])
-    power = np.full(octaves.shape, 1e-4)
+    pitches = np.geomspace(90, 520, 240)
+    octaves = np.log2(scale / pitches[:, None])
+    power = np.full((len(WIDTHS), *octaves.shape), 1e-4)
     for k in range(1, HARMONICS + 1):
-        power += np.exp(-0.5 * ((octaves - np.log2(k)) / 0.04) ** 2) / k**2
+        power += np.exp(-0.5 * ((octaves - np.log2(k)) / WIDTHS[:, None, None]) ** 2) / k**2
     level = 10 * np.log10(power)
-    level -= level.mean(axis=1, keepdims=True)
-    return scale, pitches, level / np.sqrt((level**2).sum(axis=1, keepdims=True))
+    level -= level.mean(axis=2, keepdims=True)
+    return scale, pitches, level / np.sqrt((level**2).sum(axis=2, keepdims=True))
 
 
 BEES = Texture(
@@ -73,5 +95,5 @@ BEES = Texture(
         Knob("wander_speed", 0.5, 6.0, 1.5, "Hz", "log"),
     ),
     recipe=_recipe,
-    estimate={"wing_rate": wing_rate},
+    estimate={"wing_rate": wing_rate, "wander": wander},
 )

@@ -14,23 +14,25 @@ CONTROL_RATE = 100
 Track = Float[np.ndarray, " control"]
 Tracks = Mapping[str, Track]
 Curve = float | Sequence[tuple[float, float]] | Float[np.ndarray, " point"]
-"""A constant; breakpoints (seconds, value) joined by straight lines; or values spread evenly from start to end."""
+"""A constant; breakpoints (seconds, value) to pass through; or values spread evenly from start to end."""
 
 
 def track(curve: Curve, *, parameter: Parameter, seconds: float) -> Track:
     """A curve in the parameter's unit as its values at 0, 10, 20 … ms, `ceil(100 * seconds)` of them.
 
-    Breakpoints are joined in the unit itself, also where the parameter's scale is log; before the first and after the
-    last the value stands still.
+    Between its points a curve moves evenly in the parameter's own scale (on a log one 2 to 8 passes 4 half-way); before
+    the first and after the last it stands still.
 
     Raises:
         ParameterError: if a value is outside the parameter's range, or breakpoints do not go forward in time.
     """
     times = np.arange(math.ceil(seconds * CONTROL_RATE - 1e-9)) / CONTROL_RATE
     at, values = _points(curve, parameter.key, seconds)
-    for value in (values.min(), values.max()):
-        parameter.normalise(float(value))
-    return np.interp(times, at, values)
+    heights = np.array([parameter.normalise(value) for value in values.tolist()])
+    passed = np.interp(times, at, heights)
+    if parameter.scale == "log":
+        return np.clip(parameter.low * (parameter.high / parameter.low) ** passed, parameter.low, parameter.high)
+    return np.clip(parameter.low + (parameter.high - parameter.low) * passed, parameter.low, parameter.high)
 
 
 def read(values: Track, times: Float[np.ndarray, " moment"]) -> Float[np.ndarray, " moment"]:
@@ -44,16 +46,15 @@ def cycles(rate: Track) -> Float[np.ndarray, " edge"]:
 
 
 def mean(values: Track, parameter: Parameter) -> float:
-    """The one value that stands for a track: the mean in the parameter's own scale (geometric where that is log)."""
-    if parameter.scale == "log":
-        return float(np.exp(np.log(values).mean()))
-    return float(values.mean())
+    """The one value that stands for a track: the mean in the parameter's own scale, to nine digits."""
+    middle = np.exp(np.log(values).mean()) if parameter.scale == "log" else values.mean()
+    return float(f"{middle:.9g}")
 
 
 def _points(curve: Curve, key: str, seconds: float) -> tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"]]:
     """Times and values of a curve's corners."""
     if isinstance(curve, int | float):
-        at, values = np.zeros(1), np.array([float(curve)])
+        at, values = np.zeros(1), np.full(1, float(curve))
     elif isinstance(curve, np.ndarray):
         at, values = np.linspace(0.0, seconds, len(curve)), curve.astype(np.float64)
     else:

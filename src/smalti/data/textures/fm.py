@@ -3,7 +3,7 @@
 import numpy as np
 
 from smalti.data.textures.curves import Tracks
-from smalti.data.textures.hearing import RATE, fastest, listen, repetition, spectra
+from smalti.data.textures.hearing import RATE, Envelope, fastest, listen, repetition, spectra
 from smalti.data.textures.kit import Scene, Wave, at_samples, phase
 from smalti.data.textures.texture import Knob, Texture
 
@@ -20,7 +20,7 @@ def _recipe(tracks: Tracks, scene: Scene) -> Wave:
     return np.sin(2 * np.pi * (turn + scene.events.random()))
 
 
-def _pitch(samples: Wave, sample_rate: int) -> Wave:
+def _pitch(samples: Wave, sample_rate: int) -> Envelope:
     """Log2 of the tone's frequency every 5.8 ms."""
     wave = listen(samples, sample_rate)
     if not len(wave):

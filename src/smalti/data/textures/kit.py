@@ -10,6 +10,8 @@ from smalti.data.textures.curves import CONTROL_RATE, Track, cycles
 
 Wave = Float[np.ndarray, " sample"]
 Moments = Float[np.ndarray, " moment"]
+Bins = Float[np.ndarray, " bin"]
+Gain = Callable[[Float[np.ndarray, " moment"], Bins], Float[np.ndarray, "moment bin"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,17 @@ def clock(rate: Track, scene: Scene) -> Moments:
     return when(ticks, passed)
 
 
-def poisson(rate: Track, scene: Scene) -> Moments:
-    """Moments of events that know nothing of each other, `rate` a second on average; ascending."""
+def scattered(rate: Track, scene: Scene) -> Moments:
+    """Moments of events that know nothing of each other but their number, `rate` a second in this clip; ascending.
+
+    Differs: a Poisson process scatters its count too; here the clip holds as many events as were asked for.
+    """
     passed = cycles(rate)
-    count = int(scene.events.poisson(passed[-1]))
+    count = int(passed[-1] + scene.events.random())
     return when(np.sort(scene.events.random(count)) * passed[-1], passed)
 
 
-def when(ticks: Moments, passed: Float[np.ndarray, " edge"]) -> Moments:
+def when(ticks: Float[np.ndarray, " tick"], passed: Float[np.ndarray, " edge"]) -> Moments:
     """Moments in seconds at which `passed` (cycles at each control point, never falling) reaches each tick."""
     inside = ticks[(ticks >= passed[0]) & (ticks < passed[-1])]
     return np.interp(inside, passed, np.arange(len(passed)) / CONTROL_RATE)
@@ -78,7 +83,13 @@ def drift(speed: Track, generator: np.random.Generator) -> Track:
 
 
 def strew(
-    wave: Wave, *, at: Moments, grains: Sequence[Wave], pick: Int64[np.ndarray, " moment"], gain: Moments, rate: int
+    wave: Wave,
+    *,
+    at: Moments,
+    grains: Sequence[Float[np.ndarray, " _"]],
+    pick: Int64[np.ndarray, " moment"],
+    gain: Moments,
+    rate: int,
 ) -> None:
     """Add grain `pick[i]`, times `gain[i]`, to the wave from the moment `at[i]` on; what hangs over the end is cut."""
     starts = np.round(at * rate).astype(np.int64).tolist()
@@ -103,7 +114,7 @@ def resonance(*, frequency: float, decay: float, scene: Scene, length: float, st
     return np.sin(2 * np.pi * (frequency * time + start)) * np.exp(-time / decay)
 
 
-def filtered(wave: Wave, response: Callable[[Wave], Wave], sample_rate: int) -> Wave:
+def filtered(wave: Wave, response: Callable[[Bins], Bins], sample_rate: int) -> Wave:
     """A wave through a filter given as its gain at each frequency in Hz (zero phase, ends padded against wrapping)."""
     length = 1 << (2 * len(wave) - 1).bit_length()
     spectrum = np.fft.rfft(wave, length)
@@ -111,21 +122,18 @@ def filtered(wave: Wave, response: Callable[[Wave], Wave], sample_rate: int) -> 
     return np.fft.irfft(spectrum, length)[: len(wave)]
 
 
-def band(frequency: Wave, centre: float, width: float) -> Wave:
+def band(frequency: Bins, centre: float, width: float) -> Bins:
     """Gain of a band-pass: a bell over log frequency, one standard deviation being `width` octaves."""
     octaves = np.log2(np.maximum(frequency, 1.0) / centre)
     return np.exp(-0.5 * (octaves / width) ** 2)
 
 
-def lowpass(frequency: Wave, cut: float, order: float = 2.0) -> Wave:
-    """Gain of a Butterworth low-pass."""
-    return 1.0 / np.sqrt(1.0 + (frequency / cut) ** (2 * order))
+def lowpass(frequency: Bins, cut: float) -> Bins:
+    """Gain of a second-order Butterworth low-pass."""
+    return 1.0 / np.sqrt(1.0 + (frequency / cut) ** 4)
 
 
-def shaped_noise(
-    gain: Callable[[Float[np.ndarray, "moment 1"], Float[np.ndarray, "1 bin"]], Float[np.ndarray, "moment bin"]],
-    scene: Scene,
-) -> Wave:
+def shaped_noise(gain: Gain, scene: Scene) -> Wave:
     """White noise through a filter that moves: `gain(moments in s, frequencies in Hz)`, joined by overlapping windows.
 
     Windows are 46 ms, a quarter apart, and sine-shaped on the way in and out, so a gain of one gives white noise back.
@@ -136,8 +144,8 @@ def shaped_noise(
     window = np.sin(np.pi * (np.arange(size) + 0.5) / size) / np.sqrt(2.0)
     white = scene.noise.standard_normal((frames + 4) * hop)
     pieces = np.lib.stride_tricks.sliding_window_view(white, size)[::hop][:frames] * window
-    moments = (np.arange(frames)[:, None] - 1) * (hop / scene.sample_rate)
-    bins = np.fft.rfftfreq(size, 1 / scene.sample_rate)[None]
+    moments = (np.arange(frames) - 1) * (hop / scene.sample_rate)
+    bins = np.fft.rfftfreq(size, 1 / scene.sample_rate)
     shaped = np.fft.irfft(np.fft.rfft(pieces) * gain(moments, bins), size) * window
     out = np.zeros((frames + 3, hop))
     for quarter in range(4):
