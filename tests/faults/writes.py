@@ -1,54 +1,63 @@
-"""Part of the fault kit: disks that fill up, at the N-th write or at a size."""
+"""Part of the fault kit: everything that changes the disk can be watched, made to fail, or made deadly."""
 
 import errno
+import io
 import os
 import resource
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
-_OPEN, _FSYNC, _REPLACE = open, os.fsync, os.replace
+Act = Callable[[str, Callable[[], Any], Callable[[], Any]], Any]
+_OPEN = io.open
+_GROWING = {"write", "fsync", "replace", "mkdir"}
 
 
-class FullAt:
-    """Fails the N-th of everything that writes: opening for writing, writing, flushing and renaming, from then on."""
+@contextmanager
+def watched(act: Act) -> Iterator[None]:
+    """Pass every write, fsync, rename, mkdir and deletion to `act(name, whole, half)`, which does it or does not.
 
-    def __init__(self, number: int) -> None:
-        self.left = number
+    `whole()` does all of it; `half()` does half of a write, and nothing of anything else.
+    """
 
-    def tick(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def hook(name: str) -> Callable[..., Any]:
+        real = getattr(os, name)
 
-    def opened(self, file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        def hooked(*args: Any, **kwargs: Any) -> Any:
+            if name == "mkdir" and Path(args[0]).exists():
+                return real(*args, **kwargs)
+            return act(name, lambda: real(*args, **kwargs), lambda: None)
+
+        return hooked
+
+    def opened(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
         stream = _OPEN(file, mode, *args, **kwargs)
-        if set(mode) & set("wax+"):
-            stream = _Counted(stream, self)
-        return stream
+        return _Watched(stream, act) if set(mode) & set("wax+") else stream
 
-    def synced(self, handle: int) -> None:
-        self.tick()
-        _FSYNC(handle)
-
-    def replaced(self, *args: Any, **kwargs: Any) -> None:
-        self.tick()
-        _REPLACE(*args, **kwargs)
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch("io.open", opened))
+        for name in ("fsync", "replace", "mkdir", "unlink", "rmdir"):
+            stack.enter_context(mock.patch(f"os.{name}", hook(name)))
+        yield
 
 
-class _Counted:
-    """A file whose writes are counted; everything else is the file's own."""
+class _Watched:
+    """A file whose writes are watched; everything else is the file's own."""
 
-    def __init__(self, stream: Any, full: FullAt) -> None:
-        self._stream, self._full = stream, full
+    def __init__(self, stream: Any, act: Act) -> None:
+        self._stream, self._act = stream, act
 
     def write(self, data: Any) -> int:
-        self._full.tick()
-        return self._stream.write(data)
+        def half() -> None:
+            self._stream.write(data[: len(data) // 2])
+            self._stream.flush()
 
-    def __enter__(self) -> "_Counted":
+        return self._act("write", lambda: self._stream.write(data), half)
+
+    def __enter__(self) -> "_Watched":
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -58,16 +67,51 @@ class _Counted:
         return getattr(self._stream, name)
 
 
+class FullAt:
+    """Counts what needs space; `left` below zero tells that the disk was full at least once."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def act(self, name: str, whole: Callable[[], Any], half: Callable[[], Any]) -> Any:
+        if name in _GROWING:
+            self.left -= 1
+            if self.left < 0:
+                half()
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return whole()
+
+
 @contextmanager
 def full_at(number: int) -> Iterator[FullAt]:
-    """The disk is full from the N-th write (from 0) on; `left` below zero tells that it was reached."""
+    """The disk is full from the number-th operation (from 0) on; that one is still half done if it is a write."""
     full = FullAt(number)
-    with (
-        mock.patch("io.open", full.opened),
-        mock.patch("os.fsync", full.synced),
-        mock.patch("os.replace", full.replaced),
-    ):
+    with watched(full.act):
         yield full
+
+
+@contextmanager
+def deadly(number: int) -> Iterator[None]:
+    """SIGKILL at a moment counted over all operations: each has three, before it, in its middle and after it."""
+    left = number
+
+    def tick() -> None:
+        nonlocal left
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+
+    def act(_name: str, whole: Callable[[], Any], half: Callable[[], Any]) -> Any:
+        tick()
+        if left == 0:
+            half()
+        tick()
+        result = whole()
+        tick()
+        return result
+
+    with watched(act):
+        yield
 
 
 @contextmanager

@@ -141,13 +141,14 @@ def _remove(path: Path) -> None:
 
 def _tell(error: OSError, path: Path, size: int | None, temp: Path) -> None:
     """Raise the refusal to give for an error while writing, unless the error is about another file."""
-    if error.errno in _FULL:
-        files = [temp, *temp.rglob("*")]
-        written = sum(file.stat().st_size for file in files if file.is_file())
-        need = f"{size} bytes" if size is not None else f"more than {written} bytes"
-        said = f"no space left to write {path}: it needs {need}; free some and run the same command again"
-        raise StoreError(said) from error
     where = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else temp
-    if where == path or where.is_relative_to(temp) or path.is_relative_to(where):
-        said = f"{path} cannot be written: {error.strerror or error}; choose a place that can be written to"
-        raise StoreError(said) from error
+    if error.errno in _FULL or where == path or where.is_relative_to(temp) or path.is_relative_to(where):
+        written = sum(file.stat().st_size for file in [temp, *temp.rglob("*")] if file.is_file())
+        raise refusal(error, path, f"{size} bytes" if size is not None else f"more than {written} bytes") from error
+
+
+def refusal(error: OSError, path: Path, need: str) -> StoreError:
+    """An error while writing, in words: what, where, how much would be needed, what to do."""
+    if error.errno in _FULL:
+        return StoreError(f"no space left to write {path}: it needs {need}; free some and run the same command again")
+    return StoreError(f"{path} cannot be written: {error.strerror or error}; choose a place that can be written to")

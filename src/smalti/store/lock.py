@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from smalti.core import StoreError
+from smalti.store.atomic import refusal
 from smalti.store.process import identity
 
 _NAME = ".lock"
@@ -25,9 +26,7 @@ def lock(folder: Path) -> Generator[None, None, None]:
         folder.mkdir(parents=True, exist_ok=True)
         handle = _take(path)
     except OSError as error:
-        raise StoreError(
-            f"{folder} cannot be locked: {error.strerror}; choose a place that can be written to"
-        ) from error
+        raise refusal(error, path, "a few bytes") from error
     try:
         with suppress(OSError):  # on a full disk the lock holds without a name
             os.ftruncate(handle, 0)

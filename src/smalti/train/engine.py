@@ -17,9 +17,13 @@ Precision = Literal["32", "bf16"]
 class EngineSettings(Settings):
     """Where and how precisely a run computes."""
 
-    devices: int = Field(default=1, ge=1, description="processes, each with its own device; more than one is data-parallel")
+    devices: int = Field(
+        default=1, ge=1, description="processes, each with its own device; more than one is data-parallel"
+    )
     accelerator: Literal["auto", "cpu", "gpu"] = Field(default="auto", description="auto takes a GPU if there is one")
-    precision: Literal["auto", "32", "bf16"] = Field(default="auto", description="auto is bf16 where the hardware has it")
+    precision: Literal["auto", "32", "bf16"] = Field(
+        default="auto", description="auto is bf16 where the hardware has it"
+    )
 
 
 class Engine:

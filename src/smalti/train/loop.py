@@ -151,7 +151,9 @@ class _Loop:
         changed = [f"{key} {before[key]} → {now[key]}" for key in ("threads", "precision", "torch", "smalti")
                    if before[key] != now[key]]  # fmt: skip
         if changed:
-            _log.warning("resuming with another %s; the result may differ in the last bits", ", ".join(changed))
+            _log.warning(
+                "resuming under other conditions (%s); the result may differ in the last bits", ", ".join(changed)
+            )
 
     def finish(self) -> None:
         weights = self.recipe.weights()
