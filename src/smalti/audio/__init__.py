@@ -4,6 +4,7 @@ from smalti.audio.claims import FLAGS
 from smalti.audio.reading import AudioFile, DamageWarning, FileReport, blocks, inspect, read
 from smalti.audio.refusals import shown
 from smalti.audio.resampling import Resampler, resample
+from smalti.audio.sniff import is_recording
 from smalti.audio.writing import AudioWriter, write
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Resampler",
     "blocks",
     "inspect",
+    "is_recording",
     "read",
     "resample",
     "shown",

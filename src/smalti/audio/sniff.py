@@ -1,10 +1,19 @@
 """What a file is, by its first bytes and never by its name; what is no sound is refused in its own words."""
 
+from pathlib import Path
+
 from smalti.core import DataError
 
 HEAD_BYTES = 4096
 MEDIA_HINT = "decoding it needs the optional decoder: pip install 'smalti[media]'"
 
+_SUFFIXES = frozenset(
+    (
+        *(".wav", ".wave", ".bwf", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".flac", ".ogg"),
+        *(".oga", ".opus", ".mp3", ".mp2", ".mp1", ".mpga"),
+        *(".m4a", ".mp4", ".m4b", ".mov", ".aac", ".webm", ".mka", ".mkv", ".wma", ".wv", ".ape", ".amr", ".3gp"),
+    )
+)
 _SOUND = {
     b"fLaC": "flac",
     b"OggS": "ogg",
@@ -65,6 +74,19 @@ def sniff(head: bytes) -> str:
         return "media"
     _refuse_other(head)
     return "mpeg"
+
+
+def is_recording(path: Path) -> bool:
+    """Whether a file should be tried as a recording: by its suffix or, if that says nothing, by its first bytes."""
+    if path.suffix.lower() in _SUFFIXES:
+        return True
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return sniff(file.read(HEAD_BYTES)) not in ("media", "mpeg")
+    except (OSError, ValueError, DataError):
+        return False
 
 
 def media_name(head: bytes) -> str | None:

@@ -1,0 +1,59 @@
+"""What the readers of corpora share: a row, the search for a list file, and the scan of a folder for recordings."""
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from smalti.audio import is_recording, shown
+from smalti.core import DataError
+
+Row = dict[str, Any]
+
+
+def list_file(source: Path, *patterns: str) -> Path:
+    """The one file of these patterns in a folder; `source` itself if it is a file.
+
+    Raises:
+        DataError: if there is none or more than one.
+    """
+    if source.is_file():
+        return source
+    found = sorted({path for pattern in patterns for path in source.glob(pattern)})
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise DataError(f"{shown(source)}: found {names} of {' or '.join(patterns)}, wanted one; name the file itself")
+    return found[0]
+
+
+def csv_rows(path: Path, names: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
+    """Rows of a CSV file as text; `names` for a file without a header.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from csv.DictReader(file, names or None)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{shown(path)}: cannot be read as CSV ({error}); repair or replace it") from error
+
+
+def recordings(folder: Path) -> list[str]:
+    """Paths of all recordings below a folder, sorted, relative to it; by name or, for unknown suffixes, by content.
+
+    Hidden files and folders are left out, and so are folders that are named like recordings; links to folders are not
+    followed.
+
+    Raises:
+        DataError: if it is no folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{shown(folder)}: is no folder; name one that holds recordings")
+    found: list[str] = []
+    for here, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and not is_recording(Path(here, name))]
+        paths = (Path(here, name) for name in files if not name.startswith("."))
+        found += [path.relative_to(folder).as_posix() for path in paths if is_recording(path)]
+    return sorted(found)

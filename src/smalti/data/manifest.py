@@ -1,0 +1,258 @@
+"""The manifest: one table that says which recordings there are, what they are called and how their knobs stood.
+
+Columns `path, seconds, sample_rate, channels, label, split, fold` have their meaning; any other numeric column is a
+continuous parameter of the rows' labels, unless it is book-keeping (`BOOKKEEPING`) or of the form `*_id`. CSV or
+Parquet by suffix. A million rows open in seconds and lie in a memory-mapped file, not in memory.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from jaxtyping import Bool, Float, Int
+from pyarrow import csv
+
+from smalti.audio import shown
+from smalti.core import Condition, DataError, Parameter, ParameterError, Schema, nearest
+from smalti.data.tables import INTEGERS, TEXTS, read_table
+from smalti.store import replace_file
+
+BOOKKEEPING = frozenset(
+    (
+        *("seconds", "sample_rate", "channels", "split", "fold", "start", "end", "bytes", "size", "frames", "samples"),
+        *("take", "year", "sha256", "id", "index"),
+    )
+)
+SCHEMA, TRACKS = "schema.json", "tracks.parquet"
+
+Track = tuple[float, Float[np.ndarray, " value"]]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Recordings with what is known of them, one row each.
+
+    Attributes:
+        table: the columns; `path` is always there.
+        root: the folder that relative paths start from.
+    """
+
+    table: pa.Table
+    root: Path
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Manifest":
+        """Open a manifest, or the `manifest.csv` or `manifest.parquet` in a folder.
+
+        Raises:
+            DataError: if it is missing or cannot be read as a table, has no `path` column or no rows, or a relative
+                path leads out of its folder.
+        """
+        path = Path(path)
+        if path.is_dir():
+            found = [path / name for name in ("manifest.csv", "manifest.parquet") if (path / name).is_file()]
+            if not found:
+                raise DataError(f"{shown(path)}: holds no manifest.csv; make one with `smalti prepare`")
+            path = found[0]
+        return cls(read_table(path), path.parent)
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Mapping[str, Any]], root: Path) -> "Manifest":
+        """Put a manifest together from rows; a key that a row lacks is empty there."""
+        rows = list(rows)
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return cls(pa.table({name: _column(name, [row.get(name) for row in rows]) for name in names}), root)
+
+    def write(self, path: Path) -> None:
+        """Write the table as CSV or Parquet, by suffix, complete or not at all.
+
+        Written into another folder, paths become relative to that, or absolute if they lie outside it.
+
+        Raises:
+            ParameterError: for another suffix.
+            StoreError: if there is no space left, or the folder cannot be written to.
+        """
+        if path.suffix.lower() not in (".csv", ".parquet"):
+            raise ParameterError(f"{shown(path)}: a manifest is .csv or .parquet; choose one of them")
+        table = self._seen_from(path.parent)
+        with replace_file(path) as temporary:
+            if path.suffix.lower() == ".csv":
+                csv.write_csv(table, temporary)
+            else:
+                pq.write_table(table, temporary, row_group_size=2**16)
+
+    @property
+    def rows(self) -> int:
+        """How many recordings there are."""
+        return self.table.num_rows
+
+    def path(self, row: int) -> Path:
+        """Where the recording of one row lies."""
+        return self.root / self.table["path"][row].as_py()
+
+    def paths(self) -> list[Path]:
+        """Where all recordings lie."""
+        return [self.root / name for name in self.table["path"].to_pylist()]
+
+    def labels(self) -> list[str | None]:
+        """The label of every row; None where there is none."""
+        return self._texts("label")
+
+    def values(self, name: str) -> Float[np.ndarray, " row"]:
+        """A numeric column, NaN where it is empty.
+
+        Raises:
+            DataError: if there is none of that name; names the nearest.
+        """
+        known = [field.name for field in self.table.schema if _is_number(field.type)]
+        if name not in known:
+            raise DataError(f"the manifest has no numeric column {name!r}; {nearest(name, known)}")
+        return self.table[name].cast(pa.float64()).to_numpy()
+
+    def select(self, rows: Sequence[int] | Int[np.ndarray, " chosen"] | Bool[np.ndarray, " row"]) -> "Manifest":
+        """Some rows: by position, in the order given, or by a mask."""
+        chosen = np.asarray(rows)
+        if chosen.dtype == bool:
+            return Manifest(self.table.filter(pa.array(chosen)), self.root)
+        return Manifest(self.table.take(pa.array(chosen, pa.int64())), self.root)
+
+    def split(self, name: str) -> "Manifest":
+        """The rows whose `split` is `name`.
+
+        Raises:
+            DataError: if there are none; names the splits there are.
+        """
+        splits = self._texts("split")
+        if name not in splits:
+            raise DataError(f"no rows of split {name!r}; {nearest(name, sorted({s for s in splits if s}))}")
+        return self.select(np.array([split == name for split in splits]))
+
+    def schema(self, parameters: Sequence[str] | None = None) -> Schema:
+        """The labels (sorted) and the parameters of each: columns with at least two values in that label.
+
+        Ranges, units and scales come from `schema.json` beside the manifest where it names the parameter, else from
+        the data.
+
+        Args:
+            parameters: columns to take instead of all that are numeric and no book-keeping.
+        Raises:
+            DataError: if a column asked for is not numeric, or schema.json cannot be read.
+        """
+        labels = sorted({label for label in self.labels() if label})
+        names = self._parameter_names() if parameters is None else list(parameters)
+        written = {(p.label, p.name): p for p in self._written_parameters()}
+        ranges = {name: self._ranges(name) for name in names}
+        groups: list[str | None] = [*labels] if labels else [None]
+        wanted = [(label, name) for label in groups for name in names if label in ranges[name]]
+        return Schema(
+            tuple(labels), tuple(written.get(key) or _parameter(*key, ranges[key[1]][key[0]]) for key in wanted)
+        )
+
+    def conditions(self, schema: Schema) -> Condition:
+        """What each row's label and parameters ask, as one frame per row; the rest of `schema` is left open.
+
+        Raises:
+            ParameterError: if a label is not in the schema, or a value is out of its parameter's range.
+        """
+        labels = self.labels()
+        positions: dict[str | None, int] = {label: schema.label_index(label) for label in set(labels) if label}
+        index = np.array([positions.get(label, -1) for label in labels], np.int64)
+        values = np.full((self.rows, len(schema.parameters)), np.nan, np.float32)
+        for at, parameter in enumerate(schema.parameters):
+            if parameter.name in self.table.column_names:
+                own = self.values(parameter.name)
+                mine = ~np.isnan(own)
+                if parameter.label is not None:
+                    mine &= index == schema.label_index(parameter.label)
+                distinct, where = np.unique(own[mine], return_inverse=True)
+                values[mine, at] = np.array([parameter.normalise(float(v)) for v in distinct], np.float32)[where]
+        return Condition(torch.from_numpy(index)[:, None], torch.from_numpy(values)[:, None])
+
+    def track(self, path: str) -> dict[str, Track]:
+        """Parameters over time of one recording: name → (values a second in Hz, values); empty if it has none.
+
+        Args:
+            path: as it stands in the column `path`.
+        """
+        table, rows = self._tracks
+        found = table.take(pa.array(rows.get(path, []), pa.int64()))
+        return {row["name"]: (float(row["rate"]), np.asarray(row["values"], np.float64)) for row in found.to_pylist()}
+
+    @cached_property
+    def _tracks(self) -> tuple[pa.Table, dict[str, list[int]]]:
+        if not (self.root / TRACKS).is_file():
+            return pa.table({"path": []}), {}
+        table = read_table(self.root / TRACKS, required=("path", "name", "rate", "values"))
+        rows: dict[str, list[int]] = {}
+        for row, name in enumerate(table["path"].to_pylist()):
+            rows.setdefault(name, []).append(row)
+        return table, rows
+
+    def _texts(self, name: str) -> list[str | None]:
+        if name not in self.table.column_names:
+            return [None] * self.rows
+        return self.table[name].to_pylist()
+
+    def _parameter_names(self) -> list[str]:
+        return [
+            field.name
+            for field in self.table.schema
+            if _is_number(field.type) and field.name not in BOOKKEEPING and not field.name.endswith("_id")
+        ]
+
+    def _ranges(self, name: str) -> dict[str | None, tuple[float, float]]:
+        """Lowest and highest value of a column in each label; labels in which it does not vary are left out."""
+        values = pa.array(self.values(name), from_pandas=True)
+        labels = pa.array(self.labels(), pa.string())
+        groups = pa.table({"label": labels, "value": values}).group_by("label")
+        found = groups.aggregate([("value", "min"), ("value", "max")]).to_pylist()
+        triples = ((row["label"], row["value_min"], row["value_max"]) for row in found)
+        return {label: (low, high) for label, low, high in triples if low is not None and low < high}
+
+    def _written_parameters(self) -> list[Parameter]:
+        path = self.root / SCHEMA
+        if not path.is_file():
+            return []
+        try:
+            return [Parameter(**written) for written in json.loads(path.read_text(encoding="utf-8"))["parameters"]]
+        except (ValueError, TypeError, KeyError, ParameterError) as error:
+            raise DataError(f"{shown(path)}: is no schema ({error}); repair or remove it") from error
+
+    def _seen_from(self, folder: Path) -> pa.Table:
+        here, there = self.root.resolve(), folder.resolve()
+        if here == there:
+            return self.table
+        names = [_relative(here, name, there) for name in self.table["path"].to_pylist()]
+        return self.table.set_column(self.table.column_names.index("path"), "path", pa.array(names, pa.string()))
+
+
+def _column(name: str, values: list[Any]) -> pa.Array:
+    if name in TEXTS:
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+    try:
+        column = pa.array(values, pa.int32() if name in INTEGERS else None)
+    except pa.ArrowException:  # numbers and text in one column
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+    return column.cast(pa.string()) if pa.types.is_null(column.type) else column
+
+
+def _parameter(label: str | None, name: str, ends: tuple[float, float]) -> Parameter:
+    return Parameter(name=name, label=label, low=ends[0], high=ends[1])
+
+
+def _relative(here: Path, name: str, there: Path) -> str:
+    if PurePosixPath(name).is_absolute():
+        return name
+    path = here / name
+    return str(path.relative_to(there) if path.is_relative_to(there) else path)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
