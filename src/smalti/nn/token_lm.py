@@ -55,14 +55,20 @@ class TokenTransformer(nn.Module):
             ParameterError: if codes or condition have another shape or range than the model's.
         """
         self._refuse(codes, condition)
-        return self(codes, condition)
+        return self(codes, condition.labels, condition.values)
 
-    def forward(self, codes: Tensor, condition: Condition) -> Tensor:
-        """`logits` for codes that are known to fit."""
+    def forward(
+        self,
+        codes: Int64[Tensor, "batch codebook frame"],
+        labels: Int64[Tensor, "batch #frame"],
+        values: Float[Tensor, "batch #frame parameter"],
+    ) -> Float[Tensor, "batch codebook frame vocab"]:
+        """`logits` for what is known to fit, with the fields of the condition as tensors."""
         codebooks, frames = codes.shape[1:]
         newest = self._pattern.newest_frames(codebooks, frames).to(codes.device)
-        if condition.labels.shape[1] > 1:
-            condition = Condition(condition.labels[:, newest], condition.values[:, newest])
+        if labels.shape[1] > 1:
+            labels, values = labels[:, newest], values[:, newest]
+        condition = Condition(labels, values)
         rows = self._pattern.rows(codes, self.spec.vocab)
         before = functional.pad(rows, (1, 0), value=self.spec.vocab)[:, :, :-1]
         guesses = self.read(before, condition)

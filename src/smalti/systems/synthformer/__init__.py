@@ -1,0 +1,7 @@
+"""Synthformer: a language model over any codec's stacked tokens, steered by labels and continuous parameters."""
+
+from smalti.systems.synthformer.config import SynthformerConfig
+from smalti.systems.synthformer.model import build_synthformer, load_synthformer
+from smalti.systems.synthformer.recipe import SynthformerRecipe
+
+__all__ = ["SynthformerConfig", "SynthformerRecipe", "build_synthformer", "load_synthformer"]
