@@ -1,13 +1,16 @@
 """µ-law equals the standard, and as a codec keeps every law there is."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
+from smalti.config import load_settings
 from smalti.core import Audio, ParameterError, SpecError, StreamingCodec, Tokens
+from smalti.systems import mulaw
 from smalti.systems.mulaw import MuLaw, MuLawConfig
 from smalti.systems.mulaw.companding import compress, expand
 
@@ -88,3 +91,8 @@ def test_what_does_not_fit_is_refused() -> None:
         other.decode(tokens)
     with pytest.raises(ParameterError, match="outside 0…255"):
         Tokens(tokens.codes + 256, codec.spec, tokens.lengths)
+
+
+def test_the_shipped_settings_are_the_defaults() -> None:
+    shipped = Path(mulaw.__file__).parent / "shipped" / "config.toml"
+    assert load_settings(MuLawConfig, shipped) == MuLawConfig()

@@ -1,12 +1,11 @@
 """The µ-law codec: nothing to train, one token a sample; the plainest peer and the simplest example of a codec."""
 
-import hashlib
-
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.core import Audio, SpecError, Tokens, TokenSpec
+from smalti.store import fingerprint
 from smalti.systems.mulaw.companding import compress, expand
 from smalti.systems.mulaw.config import MuLawConfig
 
@@ -21,8 +20,8 @@ class MuLaw:
     def spec(self) -> TokenSpec:
         """What its tokens are."""
         rate = self.config.sample_rate
-        fingerprint = hashlib.sha256(f"mulaw g711 {rate}".encode()).hexdigest()
-        return TokenSpec(sample_rate=rate, hop=1, codebooks=1, vocab=256, tokenizer=fingerprint)
+        name = fingerprint({}, f"mulaw {rate}")
+        return TokenSpec(sample_rate=rate, hop=1, codebooks=1, vocab=256, tokenizer=name)
 
     def encode(self, audio: Audio) -> Tokens:
         """One code a sample.
