@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from smalti.core import ParameterError
-from smalti.data.textures import textures
+from smalti.data import Manifest
+from smalti.data.textures import schema, textures
 from smalti.data.textures.plan import orders
 
 
@@ -41,8 +42,8 @@ def test_tables_tell_what_was_rendered(tmp_path: Path) -> None:
         info = soundfile.info(str(tmp_path / row["path"]))
         assert (info.frames, info.samplerate, info.channels) == (11_025, row["sample_rate"], row["channels"])
         assert row["seconds"] == 0.5
-        assert (row["fm.modulation"] is None) == (row["label"] == "rain")
-    assert [rows[i]["fm.modulation"] for i in (0, 1)] == pytest.approx([0.5, 0.5 * 20 ** (1 / 3)])
+        assert (row["modulation"] is None) == (row["label"] == "rain")
+    assert [rows[i]["modulation"] for i in (0, 1)] == pytest.approx([0.5, 0.5 * 20 ** (1 / 3)])
     schema = json.loads((tmp_path / "schema.json").read_text())
     assert schema["labels"] == ["fm", "rain"]
     assert [(p["label"], p["name"], p["scale"]) for p in schema["parameters"]] == [
@@ -51,11 +52,25 @@ def test_tables_tell_what_was_rendered(tmp_path: Path) -> None:
     ]
 
 
+def test_the_manifest_gives_the_schema_and_the_tracks_back(tmp_path: Path) -> None:
+    textures(tmp_path, clips=3, seconds=0.5, kinds=["rain", "pistons", "wind"])
+    manifest = Manifest.read(tmp_path)
+    found = manifest.schema()
+    assert found.labels == ("pistons", "rain", "wind")
+    assert {p.key: p for p in found.parameters} == {
+        p.key: p for p in schema(["rain", "pistons", "wind"]).parameters if p.name in ("rate", "strength")
+    }
+    asked = manifest.conditions(found).values[:, 0]
+    assert asked[:3, found.parameter_index("rate", "rain")].tolist() == pytest.approx([0.0, 0.5, 1.0], abs=1e-6)
+    assert asked[:3, found.parameter_index("rate", "pistons")].isnan().all()
+    assert list(manifest.track("wind/wind-0001.flac")) == ["strength"]
+
+
 def test_tracks_move_in_moving_clips_only_and_their_mean_stands_in_the_manifest(tmp_path: Path) -> None:
     textures(tmp_path, clips=4, seconds=1.0, kinds=["peepers"], moving=0.5)
-    rows = {row["path"]: row["peepers.pitch"] for row in pyarrow.csv.read_csv(tmp_path / "manifest.csv").to_pylist()}
+    rows = {row["path"]: row["pitch"] for row in pyarrow.csv.read_csv(tmp_path / "manifest.csv").to_pylist()}
     tracks = pyarrow.parquet.read_table(tmp_path / "tracks.parquet").to_pylist()
-    assert [track["name"] for track in tracks] == ["peepers.pitch"] * 4
+    assert [track["name"] for track in tracks] == ["pitch"] * 4
     assert [float(np.ptp(track["values"])) > 0 for track in tracks] == [False, True, False, True]
     for track in tracks:
         assert (len(track["values"]), track["rate"]) == (100, 100)

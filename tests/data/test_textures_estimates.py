@@ -100,6 +100,11 @@ def test_jittered_strokes_are_counted_where_they_do_not_repeat() -> None:
     assert estimate("pistons", "rate", clip.samples, clip.sample_rate) == pytest.approx(6.0, rel=0.1)
 
 
+def test_a_swing_is_measured_within_a_single_period() -> None:
+    clip = render_clip("fm", {"modulation": 0.8}, seconds=1.2)
+    assert estimate("fm", "modulation", clip.samples, clip.sample_rate) == pytest.approx(0.8, rel=0.1)
+
+
 def test_listening_keeps_a_tone_at_its_frequency() -> None:
     tone = np.sin(2 * np.pi * 441.0 * np.arange(48_000) / 48_000)
     wave = listen(tone, 48_000)

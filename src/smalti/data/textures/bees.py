@@ -76,7 +76,7 @@ def _combs() -> tuple[
 ]:
     """Log-spaced frequencies, candidate pitches, and the level spectrum of each width and pitch (mean 0, length 1)."""
     scale = np.geomspace(80, 8000, 480)
-    pitches = np.geomspace(90, 520, 240)
+    pitches = np.geomspace(110, 640, 240)
     octaves = np.log2(scale / pitches[:, None])
     power = np.full((len(WIDTHS), *octaves.shape), 1e-4)
     for k in range(1, HARMONICS + 1):
@@ -89,7 +89,7 @@ def _combs() -> tuple[
 BEES = Texture(
     "bees",
     knobs=(
-        Knob("wing_rate", 120.0, 400.0, 220.0, "Hz", "log"),
+        Knob("wing_rate", 150.0, 500.0, 240.0, "Hz", "log"),
         Knob("count", 1.0, 12.0, 4.0),
         Knob("wander", 0.0, 4.0, 0.7, "semitones"),
         Knob("wander_speed", 0.5, 6.0, 1.5, "Hz", "log"),

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
 
 from smalti.audio import write
 from smalti.core import Audio, Parameter
+from smalti.data.manifest import Manifest
 from smalti.data.textures.clips import estimate, render_clip
 from smalti.data.textures.curves import CONTROL_RATE
 from smalti.data.textures.plan import Order, orders
@@ -118,10 +118,9 @@ def _make(to: Path, order: Order, *, seconds: float, sample_rate: int) -> _Made:
         "label": kind.name,
         "split": order.split,
     }
-    row |= {kind.parameter(name).key: clip.values[name] for name in order.curves}
+    row |= {name: clip.values[name] for name in order.curves}
     tracks: list[dict[str, object]] = [
-        {"path": order.path, "name": kind.parameter(name).key, "rate": CONTROL_RATE, "values": clip.tracks[name]}
-        for name in order.curves
+        {"path": order.path, "name": name, "rate": CONTROL_RATE, "values": clip.tracks[name]} for name in order.curves
     ]
     still = () if order.moves else [name for name in order.curves if name in kind.estimate]
     heard = {kind.parameter(n).key: (clip.values[n], estimate(kind.name, n, clip.samples, sample_rate)) for n in still}
@@ -140,6 +139,4 @@ def _write_tables(to: Path, made: Sequence[_Made], columns: Sequence[Parameter])
     tracks = pa.Table.from_pylist([t for m in made for t in m.tracks], schema=pa.schema(fields))
     with replace_file(to / "tracks.parquet") as temp:
         pyarrow.parquet.write_table(tracks, temp)
-    rows = [m.row | {p.key: m.row.get(p.key) for p in columns} for m in made]
-    with replace_file(to / "manifest.csv") as temp:
-        pyarrow.csv.write_csv(pa.Table.from_pylist(rows), temp)
+    Manifest.from_rows([m.row for m in made], to).write(to / "manifest.csv")

@@ -3,9 +3,12 @@
 import numpy as np
 
 from smalti.data.textures.curves import Tracks
-from smalti.data.textures.hearing import RATE, Envelope, fastest, listen, repetition, spectra
+from smalti.data.textures.hearing import RATE, Envelope, listen, spectra
 from smalti.data.textures.kit import Scene, Wave, at_samples, phase
 from smalti.data.textures.texture import Knob, Texture
+
+HOP = 128
+"""Samples from one reading of the pitch to the next, 5.8 ms."""
 
 
 def _recipe(tracks: Tracks, scene: Scene) -> Wave:
@@ -25,16 +28,31 @@ def _pitch(samples: Wave, sample_rate: int) -> Envelope:
     wave = listen(samples, sample_rate)
     if not len(wave):
         return np.zeros(0)
-    power, frequency = spectra(wave, size=512, hop=128)
+    power, frequency = spectra(wave, size=512, hop=HOP)
     inside = frequency > 80
     weight = power[:, inside] ** 2 + 1e-30
     return (weight * np.log2(frequency[inside])).sum(axis=1) / weight.sum(axis=1)
 
 
 def modulation(samples: Wave, sample_rate: int) -> float:
-    """Swings per second, from the repetition of the pitch."""
+    """Swings per second: the rate of the one sine that explains most of the pitch.
+
+    Unlike a repetition, a sine neither fits at half its rate nor needs a whole period; clips of 0.7 periods are enough.
+    """
     pitch = _pitch(samples, sample_rate)
-    return fastest(*repetition(pitch, RATE / 128, low=0.4, high=16)) if len(pitch) else float("nan")
+    if len(pitch) < 8:
+        return float("nan")
+    time = np.arange(len(pitch)) * (HOP / RATE)
+    low = max(0.4, 0.7 / (len(pitch) * HOP / RATE))
+    rates = np.geomspace(low, 16.0, 1 + round(96 * np.log2(16.0 / low)))
+    turn = 2 * np.pi * rates[:, None] * time
+    sine, cosine = np.sin(turn), np.cos(turn)
+    sine -= sine.mean(axis=1, keepdims=True)
+    cosine -= cosine.mean(axis=1, keepdims=True)
+    along, across = sine @ (pitch - pitch.mean()), cosine @ (pitch - pitch.mean())
+    ss, cc, sc = (sine**2).sum(axis=1), (cosine**2).sum(axis=1), (sine * cosine).sum(axis=1)
+    explained = cc * along**2 - 2 * sc * along * across + ss * across**2
+    return float(rates[(explained / np.maximum(ss * cc - sc**2, 1e-9 * ss * cc)).argmax()])
 
 
 def carrier(samples: Wave, sample_rate: int) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 
 from smalti.data.textures.curves import Tracks, read
 from smalti.data.textures.hearing import calibrated, listen, log_mean, spectra, unevenness
-from smalti.data.textures.kit import Bins, Scene, Wave, at_samples, filtered, scattered, resonance, strew
+from smalti.data.textures.kit import Bins, Scene, Wave, at_samples, filtered, resonance, scattered, strew
 from smalti.data.textures.texture import Knob, Texture
 
 PITCHES = np.geomspace(900.0, 9000.0, 40)

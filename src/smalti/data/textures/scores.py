@@ -12,7 +12,7 @@ class Score:
     """Agreement of asked and measured values.
 
     Attributes:
-        spearman: rank correlation; what could not be measured ranks lowest. NaN if only one value was asked.
+        spearman: rank correlation; what could not be measured ranks lowest. 0 where a single value orders nothing.
         median_error: of |measured - asked|, in `unit`; infinite if half could not be measured.
         unit: the parameter's; empty if it has none.
         clips: how many were measured.
@@ -31,7 +31,7 @@ def score(pairs: Sequence[tuple[float, float]], *, unit: str) -> Score:
     error = float(np.median(np.where(missing, np.inf, np.abs(measured - asked))))
     first, second = _ranks(asked), _ranks(np.where(missing, -np.inf, measured))
     scale = float(first.std() * second.std())
-    spearman = float((first * second).mean() / scale) if scale > 0 else float("nan")
+    spearman = float((first * second).mean() / scale) if scale > 0 else 0.0
     return Score(spearman, error, unit, len(pairs))
 
 
