@@ -51,6 +51,20 @@ def set_bytes(at: int, value: bytes) -> Callable[[bytearray], None]:
     return lambda data: data.__setitem__(slice(at, at + len(value)), value)
 
 
+def twenty_bits(flac: bytes) -> bytes:
+    """The same headers for another depth: STREAMINFO, and the first frame with its CRC-8."""
+    data, frame = bytearray(flac), flac.index(b"\xff\xf8")
+    data[20:22] = (int.from_bytes(flac[20:22]) & ~0x1F0 | 19 << 4).to_bytes(2)
+    data[frame + 3] = data[frame + 3] & ~0x0E | 5 << 1
+    crc = 0
+    for byte in data[frame : frame + 5]:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x07) & 0xFF if crc & 0x80 else crc << 1
+    data[frame + 5] = crc
+    return bytes(data[: frame + 200])
+
+
 def ogg_damaged(at: float) -> bytes:
     data = bytearray(encoded("OGG", "VORBIS"))
     data[int(at * len(data))] ^= 0x10
@@ -99,6 +113,11 @@ FILES: dict[str, tuple[bytes, str | tuple[()]]] = {
     "flac checksum": (flac_with(set_bytes(30, b"wrong")), "checksum"),
     "flac under another name": (FLAC, ()),
     "flac behind a tag": (b"ID3\4\0\0\0\0\0\x10" + bytes(16) + FLAC, ()),
+    "tag behind flac": (FLAC + b"TAG" + bytes(125), ()),
+    "flac of twenty bits": (twenty_bits(FLAC), r"smalti\[media\]"),
+    "flac with impossible blocks": (flac_with(set_bytes(8, b"\0\1")), "header-mismatch"),
+    "flac with too small a frame size": (flac_with(set_bytes(15, b"\0\0\x10")), "header-mismatch"),
+    "flac of fewer samples": (flac_with(set_bytes(22, b"\0\0\x40\0")), "header-mismatch"),
     "flac with too small a block size": (flac_with(set_bytes(8, b"\0\x10\0\x20")), "header-mismatch"),
     "flac that promises more": (flac_with(set_bytes(22, b"\0\1\0\0")), "cut-short"),
     "flac of another rate inside": (flac_with(set_bytes(18, b"\x0a\xc4\x40")), "the header says 44100 Hz"),
@@ -112,8 +131,10 @@ FILES: dict[str, tuple[bytes, str | tuple[()]]] = {
     "page checksum": (ogg_damaged(0.6), "checksum"),
     "cut ogg": (OGG[: int(0.8 * len(OGG))], "cut-short"),
     "ogg without a page": (without_middle(OGG, 0.2), "damaged"),
+    "junk behind ogg": (OGG + b"TAG" + bytes(125), ()),
     "ogg headers only": (OGG[:200], "cannot be decoded"),
     "chained rates": (OGG + encoded("OGG", "VORBIS", rate=22050), "22050 Hz"),
+    "chained twins": (OGG + encoded("OGG", "VORBIS"), "chains several streams"),
     "ogg of something else": (b"", "FLAC in Ogg"),
     "cut mp3": (MP3[: len(MP3) // 2], "cut-short"),
     "hole in mp3": (MP3[:4000] + bytes(700) + MP3[4700:], "damaged"),

@@ -123,8 +123,11 @@ class _Forward(soundfile.SoundFile):
 
     def numbers(self, kind: type[np.float32] | type[np.int32]) -> Iterator[Any]:
         """Blocks from here on; integers have full scale ±2³¹."""
-        shape = (BLOCK_SAMPLES // self.channels, self.channels)
-        while len(block := self.read(out=np.empty(shape, kind))):
+        most = BLOCK_SAMPLES // self.channels
+        # what follows the last frame of a FLAC file would be taken for a damaged one
+        left = self.frames - self.tell() if self.format == "FLAC" and self.frames < _NO_TOTAL else None
+        while len(block := self.read(out=np.empty((most if left is None else min(most, left), self.channels), kind))):
+            left = None if left is None else left - len(block)
             yield block
 
 

@@ -7,6 +7,7 @@ Source: RFC 9639, sections 8 (metadata) and 9.1 (frame headers).
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -22,6 +23,8 @@ _ONCE = {0: "STREAMINFO", 3: "SEEKTABLE", 4: "VORBIS_COMMENT"}
 _RATES = (0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
 _BITS = (0, 8, 12, 0, 16, 20, 24, 32)
 _LONGEST_HEADER = 16  # bytes of a frame header
+_SHORTEST_BLOCK, _LONGEST_BLOCK = 16, 65535  # samples in all frames but the last
+_SYNC = re.compile(rb"\xff[\xf8\xf9]")
 _CHUNK = 2**20
 
 
@@ -29,6 +32,7 @@ _CHUNK = 2**20
 class _Info:
     """STREAMINFO; zeros mean unknown."""
 
+    smallest_block: int
     largest_block: int
     largest_frame: int
     sample_rate: int
@@ -60,7 +64,7 @@ def examine(file: BinaryIO, size: int, *, whole: bool) -> Claims:
         raise DataError("no audio frames: it ends after its metadata; restore it or leave it out")
     frames = info.total or None
     if whole:
-        found, mismatch = _frames(file, size, first, info)
+        found, mismatch = _frames(file, first, info)
         if info.total and found > info.total:
             mismatch = True
         flags = (*flags, "header-mismatch") if mismatch else flags
@@ -132,6 +136,7 @@ def id3_length(head: bytes) -> int:
 def _streaminfo(block: bytes) -> _Info:
     packed = int.from_bytes(block[10:18])
     return _Info(
+        smallest_block=int.from_bytes(block[:2]),
         largest_block=int.from_bytes(block[2:4]),
         largest_frame=int.from_bytes(block[7:10]),
         sample_rate=packed >> 44,
@@ -154,14 +159,16 @@ def _comment_fits(block: bytes) -> bool:
     return position <= len(block)
 
 
-def _frames(file: BinaryIO, size: int, first: int, info: _Info) -> tuple[int, bool]:
-    """Samples in all frames, and whether a frame is longer than STREAMINFO allows.
+def _frames(file: BinaryIO, first: int, info: _Info) -> tuple[int, bool]:
+    """Samples in all frames, and whether they lie elsewhere or are of another length than STREAMINFO allows.
 
     Raises:
         DataError: if rate, channels or depth differ from the header in any frame.
     """
-    total, previous = 0, None
+    total, previous = 0, first
     largest_block = largest_frame = 0
+    smallest = last = _LONGEST_BLOCK
+    misplaced = False
     for frame in _chain(file, first):
         shape = (frame.sample_rate or info.sample_rate, frame.channels, frame.bits or info.bits)
         if shape != (info.sample_rate, info.channels, info.bits):
@@ -169,29 +176,29 @@ def _frames(file: BinaryIO, size: int, first: int, info: _Info) -> tuple[int, bo
                 f"a frame at byte {frame.position} is {shape[0]} Hz, {shape[1]} channels, {shape[2]} bits; "
                 f"the header says {info.sample_rate} Hz, {info.channels} channels, {info.bits} bits"
             )
+        misplaced = misplaced or (not total and frame.position != first)
+        smallest, last = min(smallest, last), frame.block
         total += frame.block
         largest_block = max(largest_block, frame.block)
-        largest_frame = max(largest_frame, frame.position - previous) if previous is not None else 0
+        largest_frame = max(largest_frame, frame.position - previous)
         previous = frame.position
+    smallest = min(smallest, info.smallest_block)  # the last frame may be shorter
     over = largest_block > info.largest_block or 0 < info.largest_frame < largest_frame
-    return total, over
+    return total, over or misplaced or smallest < _SHORTEST_BLOCK
 
 
 def _chain(file: BinaryIO, first: int) -> Iterator[_Frame]:
     """Frames whose numbers follow each other from byte `first` on."""
-    file.seek(first)
-    sync = file.read(2)
     expected: int | None = None
     position = first
     while chunk := _read(file, position):
         end = len(chunk) - _LONGEST_HEADER if len(chunk) == _CHUNK else len(chunk)
-        at = chunk.find(sync)
-        while 0 <= at < end:
+        for found in _SYNC.finditer(chunk, 0, min(end + 1, len(chunk))):
+            at = found.start()
             frame = _header(chunk[at : at + _LONGEST_HEADER], position + at)
             if frame is not None and (expected is None or frame.number == expected):
-                expected = frame.number + (frame.block if sync[1] & 1 else 1)
+                expected = frame.number + (frame.block if chunk[at + 1] & 1 else 1)
                 yield frame
-            at = chunk.find(sync, at + 1)
         position += end
 
 

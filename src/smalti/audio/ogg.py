@@ -34,24 +34,30 @@ def examine(file: BinaryIO, size: int, *, whole: bool) -> Claims:
     """Check the first pages of an Ogg file of `size` bytes and, if `whole`, every page.
 
     Raises:
-        DataError: if it holds nothing that can be decoded, or streams that do not fit behind each other.
+        DataError: if it holds nothing that can be decoded, or several streams one behind the other.
     """
-    shapes: dict[int, tuple[int, int]] = {}
-    open_streams: dict[int, int] = {}
     flags: set[str] = set()
     others: set[str] = set()
+    shapes: list[tuple[int, int]] = []
+    open_streams: dict[int, int] = {}
     for page in _pages(file, size, flags):
-        if page.kind & _FIRST:
+        shape = _shape(page.body) if page.kind & _FIRST else None
+        if shape is not None:
+            require_shape(*shape)
+            if shapes and not open_streams:
+                _refuse_chain(shapes[0], shape)
+            shapes.append(shape)
+            open_streams[page.serial] = page.sequence - 1
+        elif page.kind & _FIRST:
             others.update(name for magic, name in _OTHER.items() if page.body.startswith(magic))
-            _open(page, shapes, open_streams)
         elif not whole:
             break
-        elif page.serial in open_streams and page.sequence != open_streams[page.serial] + 1:
-            flags.add("damaged")
         if page.serial in open_streams:
+            if page.sequence != open_streams[page.serial] + 1:
+                flags.add("damaged")
             open_streams[page.serial] = page.sequence
-        if page.kind & _LAST:
-            open_streams.pop(page.serial, None)
+            if page.kind & _LAST:
+                del open_streams[page.serial]
     if not shapes:
         found = f"{' and '.join(sorted(others))} in Ogg; {MEDIA_HINT}" if others else "Ogg pages without a sound stream"
         raise DataError(f"holds {found}")
@@ -60,20 +66,9 @@ def examine(file: BinaryIO, size: int, *, whole: bool) -> Claims:
     return Claims(flags=tuple(sorted(flags)))
 
 
-def _open(page: _Page, shapes: dict[int, tuple[int, int]], open_streams: dict[int, int]) -> None:
-    shape = _shape(page.body)
-    if shape is None:
-        return
-    require_shape(*shape)
-    chained = bool(shapes) and not open_streams
-    if chained and shape not in shapes.values():
-        before, after = next(iter(shapes.values())), shape
-        raise DataError(
-            f"chains a stream of {after[0]} Hz, {after[1]} channels behind one of {before[0]} Hz, {before[1]}; "
-            "split it into one file each"
-        )
-    shapes[page.serial] = shape
-    open_streams[page.serial] = page.sequence
+def _refuse_chain(first: tuple[int, int], next_one: tuple[int, int]) -> None:
+    shapes = f"{first[0]} Hz, {first[1]} channels, then {next_one[0]} Hz, {next_one[1]} channels"
+    raise DataError(f"chains several streams ({shapes}), of which only the first would be heard; split it")
 
 
 def _shape(body: bytes) -> tuple[int, int] | None:
@@ -92,8 +87,9 @@ def _pages(file: BinaryIO, size: int, flags: set[str]) -> Iterator[_Page]:
         file.seek(position)
         head = file.read(_HEADER + 255)
         if head[:4] != b"OggS":
-            flags.add("damaged" if _holds_page(file, position, size) else "cut-short")
             position = _next_page(file, position + 1, size)
+            if position < size:  # what follows the last page is no matter
+                flags.add("damaged")
             continue
         lengths = head[_HEADER : _HEADER + head[26]] if len(head) >= _HEADER else b""
         length = _HEADER + len(lengths) + sum(lengths)
@@ -108,10 +104,6 @@ def _pages(file: BinaryIO, size: int, flags: set[str]) -> Iterator[_Page]:
         serial, number = (int.from_bytes(page[at : at + 4], "little") for at in (14, 18))
         yield _Page(page[5], serial, number, page[_HEADER + len(lengths) :])
         position += length
-
-
-def _holds_page(file: BinaryIO, position: int, size: int) -> bool:
-    return _next_page(file, position, size) < size
 
 
 def _next_page(file: BinaryIO, position: int, size: int) -> int:

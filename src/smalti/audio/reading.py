@@ -24,6 +24,7 @@ from smalti.audio.resampling import Resampler, require_rate
 from smalti.audio.sniff import HEAD_BYTES, media_name, sniff
 from smalti.core import Audio, DataError, ParameterError
 
+_FLAC_BITS = (8, 16, 24)  # that libsndfile decodes
 _MARGIN = 512  # samples of the lower rate that a crop is decoded longer on both sides, for the resampling filter
 
 
@@ -260,6 +261,8 @@ def _examine(file: BinaryIO, *, whole: bool) -> tuple[Claims, Decoder]:
     if kind in ("flac", "ogg", "mpeg"):
         examine = {"flac": flac.examine, "ogg": ogg.examine, "mpeg": mpeg.examine}[kind]
         claims = examine(file, size, whole=whole)
+        if kind == "flac" and claims.bits not in _FLAC_BITS:
+            return claims, open_media(file, f"FLAC of {claims.bits} bits a sample")
     else:
         claims = chunks.examine(file, size)
     return claims, open_sound(file, claims)

@@ -109,7 +109,9 @@ def _form(form: bytes, kind: bytes) -> str:
         return "media"
     if len(kind) < 4:
         raise DataError(f"is cut inside its {form.decode()} header")
-    raise DataError(f"is a {form.decode()} file of kind {kind!r}, which holds no sound")
+    raise DataError(
+        f"is a {form.decode()} file of kind {ascii(kind)[1:]}, which smalti does not read; convert it to WAV or FLAC"
+    )
 
 
 def _refuse_other(head: bytes) -> None:
