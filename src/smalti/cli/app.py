@@ -1,0 +1,86 @@
+"""The verbs put together, and the one place that ends the process."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from smalti import __version__
+from smalti.cli import decode, demo, encode, evaluate, generate, prepare, reconstruct, show, textures, train, verify
+from smalti.cli.errors import DONE, INTERRUPTED, Terminated, explain
+from smalti.cli.output import say
+
+_VERBS = {
+    "demo": (demo.demo, demo.KEYS),
+    "textures": (textures.textures, textures.KEYS),
+    "prepare": (prepare.prepare, prepare.KEYS),
+    "train": (train.train, train.KEYS),
+    "encode": (encode.encode, encode.KEYS),
+    "decode": (decode.decode, decode.KEYS),
+    "reconstruct": (reconstruct.reconstruct, reconstruct.KEYS),
+    "generate": (generate.generate, generate.KEYS),
+    "show": (show.show, show.KEYS),
+    "verify": (verify.verify, verify.KEYS),
+}
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and end it with its exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; errors go to stderr in a line or three. Returns the exit code."""
+    given = [argument for argument in arguments if argument != "--debug"]
+    try:
+        code = _app()(given, prog_name="smalti", standalone_mode=False) or DONE
+        if code == INTERRUPTED:  # typer turns Ctrl-C into its own silent exit
+            raise KeyboardInterrupt
+        return code
+    except BrokenPipeError:  # the reader has left, as `head` does: nothing more to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except (Exception, KeyboardInterrupt, Terminated) as error:
+        if len(given) < len(arguments):
+            traceback.print_exc()
+        code, message = explain(error)
+        say(f"smalti: {message}")
+        return code
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+    app.callback()(_smalti)
+    for name, (verb, keys) in _VERBS.items():
+        app.command(name, epilog=keys)(verb)
+    app.add_typer(evaluate.group(), name="evaluate")
+    return app
+
+
+def _show_version(asked: bool) -> bool:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+    return asked
+
+
+def _smalti(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_show_version)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand behind any verb.")] = False,
+) -> None:
+    """Audio as tokens: compress, continue, steer, understand and find sound.
+
+    RUN is a run folder or the name of a shipped model. Results go to stdout, progress to stderr.
+
+    Exit codes: 0 done, 1 finished with problems, 2 bad usage or input, 3 disk or memory, 130/143 interrupted.
+    """
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated

@@ -1,0 +1,24 @@
+"""smalti decode: tokens to recordings."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smalti.cli.output import TRANSCODED, Json, epilog, finish, progress
+
+KEYS = epilog(**TRANSCODED)
+
+
+def decode(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The codec's run folder or shipped name.")],
+    tokens: Annotated[Path, typer.Argument(metavar="STORE|FILE.smt", help="What `encode` wrote.")],
+    to: Annotated[Path, typer.Option(metavar="DIR|FILE.wav", help="A folder for a store, a file for a .smt file.")],
+    json: Json = False,
+) -> None:
+    """Decode tokens to recordings of exactly the samples that went in."""
+    from smalti.systems.transcoding import decode as make
+
+    with progress("decode") as tell:
+        report = make(run, tokens, to=to, progress=tell)
+    finish(report, json=json)

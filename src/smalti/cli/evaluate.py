@@ -1,0 +1,60 @@
+"""smalti evaluate: scores of a codec or a language model on sounds that it has not learnt from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smalti.cli.output import SCORED, TRANSCODED, Json, epilog, finish, progress
+
+CODEC_KEYS = epilog(**TRANSCODED, **SCORED, by_label="label: log_mel_l1_db", peers="name: log_mel_l1_db, bitrate")
+GENERATION_KEYS = epilog(
+    label_accuracy="share of generated clips whose label a classifier of real clips finds",
+    parameter_correlation="label.name: spearman, ceiling, null, median_error, …",
+    bits_per_token="model, unigram, bigram, on held-out tokens",
+    copy_rate="share of generated spans that the training tokens hold",
+    frechet="value, floor",
+    clips="generated",
+    audio_seconds="of sound",
+    seconds="taken",
+    real_time_factor="seconds per second of sound",
+)
+_SPLIT = "Rows to evaluate on; by default the test rows if there are any, else all."
+
+
+def group() -> typer.Typer:
+    """The sub-commands."""
+    app = typer.Typer(no_args_is_help=True, help="Score a codec or a language model.")
+    app.command("codec", epilog=CODEC_KEYS)(codec)
+    app.command("generation", epilog=GENERATION_KEYS)(generation)
+    return app
+
+
+def codec(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A codec's run folder or shipped name.")],
+    data: Annotated[Path, typer.Option(metavar="MANIFEST", help="Recordings, as a table.")],
+    split: Annotated[str, typer.Option(help=_SPLIT)] = "",
+    json: Json = False,
+) -> None:
+    """Score a codec on the yardstick, beside Opus at 6 kbit/s where an encoder is at hand."""
+    from smalti.systems.scores import score_codec
+
+    with progress("evaluate") as tell:
+        result = score_codec(run, data, split=split, progress=tell)
+    finish(result, json=json)
+
+
+def generation(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A language model's run folder or shipped name.")],
+    data: Annotated[Path | None, typer.Option(metavar="MANIFEST", help="Real sounds to hold it against.")] = None,
+    seconds: Annotated[float, typer.Option(help="Length of each generated clip.")] = 4.0,
+    clips: Annotated[int, typer.Option(help="Clips of each label, and values of each parameter.", min=2)] = 25,
+    seed: Annotated[int, typer.Option(help="Of everything drawn.", min=0)] = 0,
+    json: Json = False,
+) -> None:
+    """Score what a language model generates: labels, parameters, tokens, originality."""
+    from smalti.systems.scores import score_generation
+
+    with progress("evaluate") as tell:
+        result = score_generation(run, data, seconds=seconds, clips=clips, seed=seed, progress=tell)
+    finish(result, json=json)

@@ -1,0 +1,25 @@
+"""smalti reconstruct: hear what a codec leaves of a sound."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smalti.cli.output import SCORED, TRANSCODED, Json, epilog, finish, progress
+
+KEYS = epilog(**TRANSCODED, **SCORED)
+
+
+def reconstruct(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A codec's run folder or shipped name.")],
+    audio: Annotated[list[Path], typer.Argument(metavar="AUDIO", help="Recordings.")],
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results, as .wav.")],
+    json: Json = False,
+) -> None:
+    """Encode and decode recordings, keep what comes back, and measure each."""
+    from smalti.systems import load_codec
+    from smalti.transcode import reconstruct as make
+
+    with progress("reconstruct") as tell:
+        report = make(load_codec(run), audio, to, progress=tell)
+    finish(report.to_json(), json=json)

@@ -1,0 +1,27 @@
+"""smalti train: learn a system from sounds or tokens."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smalti.cli.output import Json, epilog, finish
+
+KEYS = epilog(run="the run folder", steps="done", seconds="taken", metrics="name: value, of the last evaluation")
+
+
+def train(
+    preset: Annotated[str, typer.Argument(metavar="PRESET|CONFIG.toml", help="Such as melvqvae/tiny.")],
+    data: Annotated[Path, typer.Option(help="A manifest; for a language model, a token store.")],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="The run folder.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run, if it has begun.")] = False,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings, such as train.steps=2000.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Train a system; a killed run goes on with --resume and ends as if nothing had been."""
+    from smalti.systems.training import train as learn
+
+    report = learn(preset, data=data, out=out, resume=resume, overrides=overrides or ())
+    finish(report, json=json)

@@ -1,0 +1,200 @@
+"""The one explicit list of systems, and how a preset, a run folder or a shipped name becomes one of them.
+
+A new system is a folder and an entry here. An entry imports its system when it is asked: opening one does not cost all.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from smalti.config import Settings, load_settings
+from smalti.core import Codec, ConfigError, SpecError, StoreError, TokenLM, nearest
+from smalti.train import Engine, Recipe
+
+CONFIG, TOKENIZER = "config.toml", "tokenizer"
+_HERE = Path(__file__).parent
+_Ability = TypeVar("_Ability")
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """How a system learns.
+
+    Attributes:
+        settings: gives the class of its settings; they hold `train.steps`, `train.seed`, `cadence` and `engine`.
+        recipe: makes a recipe of settings, data and engine.
+        data: what it learns from.
+    """
+
+    settings: Callable[[], type[Settings]]
+    recipe: Callable[[Any, Path, Engine], Recipe]
+    data: Literal["manifest", "store"]
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One system as the doors know it.
+
+    Attributes:
+        load: opens a run folder of it.
+        learning: None if there is nothing to learn.
+    """
+
+    load: Callable[[Path], Codec | TokenLM]
+    learning: Learning | None = None
+
+
+def load(run: str | Path) -> Codec | TokenLM:
+    """Open what a run has learnt, or a shipped model by its name.
+
+    Raises:
+        StoreError: if it is neither, has no weights yet, or is damaged; says what was found and what is near.
+    """
+    folder = find_run(run)
+    return SYSTEMS[system_of(folder)].load(folder)
+
+
+def find_run(run: str | Path) -> Path:
+    """The folder of a run, or of a shipped model by its name."""
+    folder = Path(run)
+    return SHIPPED.get(str(run), folder) if not folder.exists() else folder
+
+
+def load_codec(run: str | Path) -> Codec:
+    """Open a codec: a run of one, or a shipped one by its name.
+
+    Raises:
+        StoreError: as `load`.
+        SpecError: if it is something else.
+    """
+    return _able(load(run), Codec, f"{run} is a language model, wanted a codec; its own lies in {run}/{TOKENIZER}")
+
+
+def load_lm(run: str | Path) -> TokenLM:
+    """Open a language model's run.
+
+    Raises:
+        StoreError: as `load`.
+        SpecError: if it is something else.
+    """
+    return _able(load(run), TokenLM, f"{run} is a codec, wanted a language model; train one on its tokens first")
+
+
+def system_of(run: Path) -> str:
+    """Name of the system that a run folder belongs to.
+
+    Raises:
+        StoreError: if it is no run folder; says what was found, what was wanted and what is near.
+    """
+    if not (run / CONFIG).is_file():
+        raise StoreError(f"{run} is {_found(run)}, wanted a run folder; {_near(run)}")
+    return _system_in(run / CONFIG, StoreError)
+
+
+def find_preset(name: str) -> tuple[str, Path]:
+    """The system and the settings file of a preset such as `melvqvae/tiny`, or of a TOML file of one's own.
+
+    Raises:
+        ConfigError: if it is unknown (names the nearest) or the file does not name a system.
+    """
+    if name in presets():
+        system, _, size = name.partition("/")
+        return system, _HERE / system / "presets" / f"{size}.toml"
+    if Path(name).is_file():
+        return _system_in(Path(name), ConfigError), Path(name)
+    raise ConfigError(f"preset {name!r} is unknown and no such file is there; {nearest(name, presets())}")
+
+
+def presets() -> list[str]:
+    """Names of all presets."""
+    found = [f"{name}/{path.stem}" for name in SYSTEMS for path in (_HERE / name / "presets").glob("*.toml")]
+    return sorted(found)
+
+
+def _mulaw(folder: Path) -> Codec:
+    from smalti.systems.mulaw import MuLaw, MuLawConfig
+
+    return MuLaw(load_settings(MuLawConfig, folder / CONFIG))
+
+
+def _melvqvae(folder: Path) -> Codec:
+    from smalti.systems.melvqvae import load_melvqvae
+
+    return load_melvqvae(folder)
+
+
+def _melvqvae_settings() -> type[Settings]:
+    from smalti.systems.melvqvae import MelVQVAEConfig
+
+    return MelVQVAEConfig
+
+
+def _melvqvae_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.data.manifest import Manifest
+    from smalti.systems.melvqvae import MelVQVAERecipe
+
+    return MelVQVAERecipe(settings, Manifest.read(data), engine=engine)
+
+
+def _synthformer(folder: Path) -> TokenLM:
+    from smalti.systems.synthformer import load_synthformer
+
+    return load_synthformer(folder)
+
+
+def _synthformer_settings() -> type[Settings]:
+    from smalti.systems.synthformer import SynthformerConfig
+
+    return SynthformerConfig
+
+
+def _synthformer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.store import TokenStore
+    from smalti.systems.synthformer import SynthformerRecipe
+
+    return SynthformerRecipe(settings, [TokenStore.open(data)], engine=engine)
+
+
+SYSTEMS: Mapping[str, System] = {
+    "mulaw": System(_mulaw),
+    "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
+    "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
+}
+SHIPPED: Mapping[str, Path] = {"mulaw": _HERE / "mulaw" / "shipped"}
+
+
+def _able(model: object, ability: type[_Ability], refusal: str) -> _Ability:
+    if not isinstance(model, ability):
+        raise SpecError(refusal)
+    return model
+
+
+def _system_in(config: Path, error: type[ConfigError] | type[StoreError]) -> str:
+    try:
+        name = tomllib.loads(config.read_text("utf-8")).get("system")
+    except (OSError, ValueError) as problem:
+        raise error(f"{config} cannot be read as settings: {problem}; repair it or name another") from None
+    if name not in SYSTEMS:
+        raise error(f"{config} says system = {name!r}, which is none; {nearest(str(name), SYSTEMS)}")
+    return str(name)
+
+
+def _found(path: Path) -> str:
+    if path.is_file():
+        return f"a {path.suffix} file" if path.suffix else "a file"
+    if not path.exists():
+        return f"not there, nor the name of a shipped model ({', '.join(SHIPPED)})"
+    if (path / "index.json").is_file():
+        return "a token store"
+    return f"a folder without {CONFIG}" if any(path.iterdir()) else "an empty folder"
+
+
+def _near(path: Path) -> str:
+    """Runs inside a folder, or else beside it."""
+    inside = [f"{path / child.parent.name}" for child in sorted(path.glob(f"*/{CONFIG}"))]
+    if inside:
+        return f"did you mean {inside[0]!r}?"
+    beside = [child.parent.name for child in sorted(path.absolute().parent.glob(f"*/{CONFIG}"))]
+    return nearest(path.name, beside).replace("known:", "runs beside it:")

@@ -1,0 +1,162 @@
+"""Scores by the name of a run: what a manifest knows decides what can be asked."""
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from smalti.audio import read
+from smalti.core import Audio, Codec, Condition, DataError, Parameter, TokenLM
+from smalti.data.manifest import Manifest
+from smalti.data.textures import TEXTURES, estimate, render_clip
+from smalti.evaluate import (
+    ConditionedCodes,
+    GenerationSettings,
+    LabelledClip,
+    References,
+    Sweep,
+    evaluate_codec,
+    evaluate_generation,
+    opus_peer,
+)
+from smalti.generate import Sampling, generate
+from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_lm
+from smalti.transcode.files import Progress, no_progress
+
+_OPUS = 6000  # bit/s
+_OFFSET = 0.382  # of sweep values between even steps, so that they are not those of an even grid
+_MOST_CLIPS = 400
+
+
+def score_codec(run: str | Path, data: Path, *, split: str = "", progress: Progress = no_progress) -> dict[str, Any]:
+    """Scores of a codec on recordings, beside Opus at 6 kbit/s; recordings that cannot be read are listed.
+
+    Args:
+        run: a codec's run folder or shipped name.
+        data: a manifest.
+        split: rows to hear; if empty, the test rows if there are any, else all.
+        progress: told (recordings done, in all).
+    Raises:
+        DataError: if none can be read.
+        StoreError, SpecError: if the run cannot be used.
+    """
+    begin = time.perf_counter()
+    codec, manifest = load_codec(run), _split(Manifest.read(data), split)
+    failed: list[dict[str, str]] = []
+    clips = _clips(manifest, codec.spec.sample_rate, failed)
+    names = manifest.table["path"].to_pylist()
+    labels = {name: label for name, label in zip(names, manifest.labels(), strict=True) if label}
+    peer = opus_peer(_OPUS)
+    peers = {"opus_6k": peer} if peer else {}
+    report = evaluate_codec(
+        codec, clips, labels=labels, peers=peers, progress=lambda done: progress(done, manifest.rows)
+    ).to_json()
+    seconds = time.perf_counter() - begin
+    spent = {"failed": failed, "seconds": seconds, "real_time_factor": seconds / report["audio_seconds"]}
+    return {**report, **spent}
+
+
+def score_generation(
+    run: str | Path,
+    data: Path | None = None,
+    *,
+    seconds: float = 4.0,
+    clips: int = 25,
+    seed: int = 0,
+    sampling: Sampling | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Scores of a language model; what is not known (no data, no labels, no textures) leaves out its scores.
+
+    Parameters of texture labels are asked for at values between the steps of any even grid and measured by ear.
+
+    Args:
+        run: a language model's run folder.
+        data: a manifest with the splits "train" and "test"; None asks only what needs no real sounds.
+        seconds: length of a generated clip.
+        clips: of each label without parameters, and values of each parameter.
+        seed: of everything drawn.
+        sampling: how codes are chosen.
+        progress: told (clips done, in all) of each stage.
+    Raises:
+        DataError, StoreError, SpecError: if data or run cannot be used.
+    """
+    folder = find_run(run)
+    lm, codec = load_lm(folder), load_codec(folder / TOKENIZER)
+    report = evaluate_generation(
+        lm,
+        codec,
+        partial(generate, lm, sampling=sampling or Sampling()),
+        references=_references(Manifest.read(data), lm, codec) if data is not None else References(),
+        sweeps=texture_sweeps(lm, seconds=seconds, sample_rate=codec.spec.sample_rate, values=clips, seed=seed),
+        settings=GenerationSettings(seconds=seconds, clips_per_label=clips, seed=seed),
+        progress=lambda stage, done, total: progress(done, total),
+    )
+    return report.to_json()
+
+
+def texture_sweeps(lm: TokenLM, *, seconds: float, sample_rate: int, values: int, seed: int = 0) -> list[Sweep]:
+    """A sweep of every parameter of the model that is one of a texture's and that an ear can measure."""
+    known = [p for p in lm.schema.parameters if p.label in TEXTURES and p.name in TEXTURES[str(p.label)].estimate]
+    return [_sweep(p, seconds=seconds, sample_rate=sample_rate, values=values, seed=seed) for p in known]
+
+
+def _sweep(parameter: Parameter, *, seconds: float, sample_rate: int, values: int, seed: int) -> Sweep:
+    label, name = str(parameter.label), parameter.name
+
+    def render(value: float, index: int) -> torch.Tensor:
+        own = seed * 1_000_003 + index
+        return render_clip(label, {name: value}, seconds=seconds, sample_rate=sample_rate, seed=own).samples
+
+    asked = tuple(parameter.denormalise((i + _OFFSET) / values) for i in range(values))
+    return Sweep(label=label, name=name, values=asked, measure=partial(estimate, label, name), render=render)
+
+
+def _split(manifest: Manifest, name: str) -> Manifest:
+    splits = manifest.table["split"].to_pylist() if "split" in manifest.table.column_names else []
+    chosen = name or ("test" if "test" in splits else "")
+    return manifest.split(chosen) if chosen else manifest
+
+
+def _clips(manifest: Manifest, sample_rate: int, failed: list[dict[str, str]]) -> Iterator[tuple[str, Audio]]:
+    for row, name in enumerate(manifest.table["path"].to_pylist()):
+        try:
+            yield name, read(manifest.path(row), sample_rate=sample_rate)
+        except DataError as error:
+            failed.append({"path": name, "reason": str(error)})
+
+
+def _references(manifest: Manifest, lm: TokenLM, codec: Codec) -> References:
+    """Real clips of both splits, at most 400 of each, and their tokens."""
+    training, held_out = (_evenly(manifest.split(name)) for name in ("train", "test"))
+    heard, unheard = _labelled(training, codec), _labelled(held_out, codec)
+    told = held_out.conditions(lm.schema)
+    codes = [_codes(codec, clip) for clip in unheard]
+    conditions = [_held(told.rows(torch.tensor([row])), codes[row].shape[1]) for row in range(len(codes))]
+    return References(
+        training=heard,
+        held_out=unheard,
+        training_codes=[_codes(codec, clip) for clip in heard],
+        held_out_codes=[ConditionedCodes(*pair) for pair in zip(codes, conditions, strict=True)],
+    )
+
+
+def _evenly(manifest: Manifest) -> Manifest:
+    return manifest.select(np.unique(np.linspace(0, manifest.rows - 1, _MOST_CLIPS).astype(np.int64)))
+
+
+def _labelled(manifest: Manifest, codec: Codec) -> Sequence[LabelledClip]:
+    sounds = [read(path, sample_rate=codec.spec.sample_rate).samples[0] for path in manifest.paths()]
+    return [LabelledClip(*pair) for pair in zip(sounds, manifest.labels(), strict=True)]
+
+
+def _codes(codec: Codec, clip: LabelledClip) -> torch.Tensor:
+    return codec.encode(Audio.single(clip.samples, codec.spec.sample_rate)).codes[0]
+
+
+def _held(condition: Condition, frames: int) -> Condition:
+    return Condition(condition.labels.expand(1, frames), condition.values.expand(1, frames, -1))

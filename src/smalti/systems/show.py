@@ -1,0 +1,140 @@
+"""What a file or folder is, in facts; and whether it is whole."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from smalti import store
+from smalti.audio import inspect, shown
+from smalti.core import DataError, SmaltiError, StoreError, TokenLM, TokenSpec
+from smalti.data.manifest import Manifest
+from smalti.store import SmtReader, TokenStore
+from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, system_of
+from smalti.train import RunFolder
+
+Facts = dict[str, Any]
+
+
+def show(path: Path) -> Facts:
+    """Facts about a run, token store, .smt file, manifest or recording, by their names on the command line.
+
+    Raises:
+        StoreError: if nothing is there.
+        DataError: if it is none of these.
+    """
+    path = find_run(path)
+    for kind, (is_one, describe) in _KINDS.items():
+        if is_one(path):
+            return {"kind": kind, "path": str(path), **describe(path)}
+    if path.exists():
+        raise DataError(f"{shown(path)} is a folder of another kind, wanted a run, a store or a manifest's folder")
+    raise StoreError(f"{shown(path)} is not there; name a run, store, token file, manifest or recording")
+
+
+def verify(path: Path) -> list[str]:
+    """What is wrong with a run, token store, .smt or weights file; nothing if it is whole and its parts fit.
+
+    Raises:
+        StoreError: if it is none of these.
+    """
+    path = find_run(path)
+    problems = store.verify(path)
+    if not problems and (path / TOKENIZER).is_dir():
+        problems = _misfits(path)
+    return problems
+
+
+def _misfits(path: Path) -> list[str]:
+    """A tokenizer that is not the one whose tokens lie or are generated here."""
+    try:
+        spec = TokenStore.open(path).spec if (path / "index.json").is_file() else load(path).spec
+        spec.require(load_codec(path / TOKENIZER).spec, f"the tokens of {path / TOKENIZER}")
+    except SmaltiError as error:
+        return [str(error)]
+    return []
+
+
+def _run(path: Path) -> Facts:
+    run = RunFolder.open(path)
+    lines = (
+        [json.loads(line) for line in run.metrics_path.read_text("utf-8").splitlines()]
+        if run.metrics_path.is_file()
+        else []
+    )
+    metrics = next((line for line in reversed(lines) if line["kind"] == "evaluate"), {})
+    facts: Facts = {
+        "system": system_of(path),
+        "steps": max((line["step"] for line in lines), default=0),
+        "metrics": {name: value for name, value in metrics.items() if name not in ("step", "kind")},
+    }
+    try:
+        model = load(path)
+    except StoreError as error:
+        return {**facts, "finished": False, "missing": str(error)}
+    facts |= {"finished": True, "spec": _spec(model.spec)}
+    if isinstance(model, TokenLM):
+        facts |= {"pattern": model.pattern, "labels": list(model.schema.labels)}
+        facts["parameters"] = [asdict(parameter) for parameter in model.schema.parameters]
+    return facts
+
+
+def _token_store(path: Path) -> Facts:
+    opened = TokenStore.open(path)
+    samples = sum(opened.clips["samples"].to_pylist())
+    return {
+        "spec": _spec(opened.spec),
+        "clips": len(opened),
+        "failed": [{"path": name, "reason": reason} for name, reason in opened.failed],
+        "audio_seconds": samples / opened.spec.sample_rate,
+        "labels": sorted({label for label in Manifest(opened.clips, path).labels() if label}),
+    }
+
+
+def _tokens(path: Path) -> Facts:
+    with SmtReader(path) as reader:
+        return {
+            "spec": _spec(reader.spec),
+            "frames": reader.frames,
+            "audio_seconds": reader.samples / reader.spec.sample_rate,
+        }
+
+
+def _manifest(path: Path) -> Facts:
+    manifest = Manifest.read(path)
+    schema = manifest.schema()
+    splits = manifest.table["split"].to_pylist() if "split" in manifest.table.column_names else []
+    known = "seconds" in manifest.table.column_names
+    return {
+        "files": manifest.rows,
+        "audio_seconds": float(manifest.values("seconds").sum()) if known else None,
+        "labels": list(schema.labels),
+        "parameters": [asdict(parameter) for parameter in schema.parameters],
+        "splits": {name: splits.count(name) for name in sorted({split for split in splits if split})},
+    }
+
+
+def _recording(path: Path) -> Facts:
+    report = asdict(inspect(path))
+    return {name: value for name, value in report.items() if name != "path"}
+
+
+def _spec(spec: TokenSpec) -> Mapping[str, Any]:
+    return {**asdict(spec), "frame_rate": spec.frame_rate, "bitrate": spec.bitrate}
+
+
+def _has(*names: str) -> Callable[[Path], bool]:
+    return lambda path: any((path / name).is_file() for name in names)
+
+
+_KINDS: Mapping[str, tuple[Callable[[Path], bool], Callable[[Path], Facts]]] = {
+    "run": (_has(CONFIG), _run),
+    "store": (_has("index.json"), _token_store),
+    "tokens": (lambda path: path.is_file() and path.suffix == ".smt", _tokens),
+    "manifest": (
+        lambda path: path.suffix in (".csv", ".parquet") or _has("manifest.csv", "manifest.parquet")(path),
+        _manifest,
+    ),
+    "recording": (Path.is_file, _recording),
+}

@@ -1,0 +1,77 @@
+"""Training by the name of a preset: settings, data and run folder come together, then the one loop runs."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from smalti.config import load_settings, to_toml
+from smalti.core import ConfigError, ParameterError
+from smalti.store import write_bytes
+from smalti.systems.registry import SYSTEMS, TOKENIZER, find_preset
+from smalti.train import Cadence, Engine, EngineSettings, FitReport, RunFolder, fit
+from smalti.transcode import copy_tokenizer
+
+_DATA = "data.sha256"
+_TABLES = ("index.json", "manifest.csv", "manifest.parquet")
+_HARMLESS = {f"cadence.{name}" for name in Cadence.model_fields} | {
+    f"engine.{name}" for name in EngineSettings.model_fields
+}
+
+
+def train(
+    preset: str,
+    *,
+    data: Path,
+    out: Path,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    progress: bool = True,
+) -> FitReport:
+    """Train a system into a run folder; nothing is written before preset, settings and data are found good.
+
+    Args:
+        preset: such as `melvqvae/tiny`, or a TOML file of settings.
+        data: a manifest; for a language model a token store, whose tokenizer the run then keeps.
+        out: the run folder.
+        resume: go on with the run, if it has begun.
+        overrides: settings, `train.steps=200`.
+        progress: whether to show any, on stderr.
+    Raises:
+        ConfigError: for an unknown preset or setting, or a run begun with other settings or data.
+        DataError, StoreError: if data or run folder cannot be used.
+    """
+    name, file = find_preset(preset)
+    learning = SYSTEMS[name].learning
+    if learning is None:
+        raise ParameterError(f"{name} has nothing to learn; give its name in place of a run")
+    settings: Any = load_settings(learning.settings(), file, overrides)
+    engine = Engine(settings.engine).launch()
+    recipe = learning.recipe(settings, data, engine)
+    run = RunFolder(out)
+    if engine.is_main:
+        run = RunFolder.start(out, to_toml(settings), resume=resume, harmless=_HARMLESS)
+        _refuse_other_data(run, data)
+        if learning.data == "store":
+            copy_tokenizer(data / TOKENIZER, out)
+    engine.barrier()
+    return fit(
+        recipe,
+        steps=settings.train.steps,
+        run=run,
+        engine=engine,
+        seed=settings.train.seed,
+        cadence=settings.cadence,
+        resume=resume,
+        progress=progress,
+    )
+
+
+def _refuse_other_data(run: RunFolder, data: Path) -> None:
+    """Remember which table the run learns from; a run that goes on must go on with the same."""
+    table = next((data / name for name in _TABLES if (data / name).is_file()), data)
+    found, noted = hashlib.sha256(table.read_bytes()).hexdigest(), run.path / _DATA
+    if not noted.exists():
+        write_bytes(noted, f"{found}\n".encode())
+    elif noted.read_text("utf-8").strip() != found:
+        raise ConfigError(f"the run in {run.path} was begun with other data than {table}; resume with the same")

@@ -1,0 +1,84 @@
+"""Encode and decode by the name of a run: one recording in blocks, or many clips in a store."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from smalti.audio import inspect
+from smalti.core import DataError, ParameterError
+from smalti.data.manifest import Manifest
+from smalti.store import TokenStore
+from smalti.systems.registry import find_run, load_codec
+from smalti.transcode import TranscodeReport, decode_file, decode_store, encode_file, encode_store
+from smalti.transcode.files import Progress, no_progress
+
+_TOKEN_FILE = ".smt"
+
+
+def encode(
+    run: str | Path,
+    audio: Sequence[str | Path] = (),
+    *,
+    data: Path | None = None,
+    to: Path,
+    shifts: int = 1,
+    progress: Progress = no_progress,
+) -> TranscodeReport:
+    """Encode one recording to a .smt file, or any number of them to a token store.
+
+    Args:
+        run: a codec's run folder or shipped name.
+        audio: recordings.
+        data: a manifest of recordings, in place of `audio`.
+        to: where it ends in .smt a file, else a store.
+        shifts: tokenisations of each clip of a store, as of `smalti.transcode.encode_store`.
+        progress: told (done, all).
+    Raises:
+        ParameterError: for both or neither of `audio` and `data`, or several recordings for one file.
+        DataError: if none can be read.
+        StoreError, SpecError: if run or target cannot be used.
+    """
+    if bool(audio) == (data is not None):
+        raise ParameterError(
+            f"found {len(audio)} recordings and {'a' if data else 'no'} manifest; give one or the other"
+        )
+    codec = load_codec(run)
+    if to.suffix == _TOKEN_FILE:
+        if len(audio) != 1:
+            raise ParameterError(f"{to} holds one recording; give one, or a folder to --to")
+        return encode_file(codec, Path(audio[0]), to, progress=progress)
+    manifest, failed = (Manifest.read(data), ()) if data is not None else _listed(audio)
+    report = encode_store(codec, manifest, to, shifts=shifts, run=find_run(run), progress=progress)
+    return report.with_failed(failed)
+
+
+def decode(run: str | Path, tokens: Path, *, to: Path, progress: Progress = no_progress) -> TranscodeReport:
+    """Decode a .smt file to a recording, or every clip of a token store to a folder of .wav files.
+
+    Args:
+        run: the codec's run folder or shipped name.
+        tokens: what `encode` wrote.
+        to: a file whose suffix names the format; for a store a folder.
+        progress: told (done, all).
+    Raises:
+        SpecError: if the tokens are another codec's; nothing is written then.
+        StoreError: if run, tokens or target cannot be used.
+    """
+    codec = load_codec(run)
+    if tokens.is_dir():
+        return decode_store(codec, TokenStore.open(tokens), to, progress=progress)
+    return decode_file(codec, tokens, to, progress=progress)
+
+
+def _listed(audio: Sequence[str | Path]) -> tuple[Manifest, tuple[dict[str, str], ...]]:
+    """A manifest of recordings given by name, and those that cannot be read."""
+    rows: list[dict[str, str | float | int]] = []
+    failed: list[dict[str, str]] = []
+    for path in dict.fromkeys(str(one) for one in audio):
+        try:
+            found = inspect(path)
+            rows.append({"path": path, "seconds": found.seconds, "sample_rate": found.sample_rate})
+        except DataError as error:
+            failed.append({"path": path, "reason": str(error)})
+    if not rows:
+        raise DataError("; ".join(one["reason"] for one in failed))
+    return Manifest.from_rows(rows, Path()), tuple(failed)

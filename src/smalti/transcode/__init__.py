@@ -1,0 +1,19 @@
+"""Floor 3, transcode: recordings ↔ tokens through any codec, one file in flat memory or many clips in a store."""
+
+from smalti.transcode.files import decode_file, encode_file, write_decoded
+from smalti.transcode.reconstruct import Reconstruction, ReconstructReport, reconstruct
+from smalti.transcode.reports import TranscodeReport
+from smalti.transcode.stores import copy_tokenizer, decode_store, encode_store
+
+__all__ = [
+    "ReconstructReport",
+    "Reconstruction",
+    "TranscodeReport",
+    "copy_tokenizer",
+    "decode_file",
+    "decode_store",
+    "encode_file",
+    "encode_store",
+    "reconstruct",
+    "write_decoded",
+]

@@ -1,0 +1,149 @@
+"""Many recordings ↔ one token store, which also keeps what is needed to hear it again: STORE/tokenizer."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from smalti.audio import read
+from smalti.core import Audio, Codec, DataError, Tokenizer
+from smalti.data.manifest import SCHEMA, TRACKS, Manifest
+from smalti.store import TokenStore, replace_folder, write_bytes, write_store
+from smalti.transcode.files import Progress, no_progress, write_decoded
+from smalti.transcode.names import wav_paths
+from smalti.transcode.reports import TranscodeReport, report
+from smalti.transcode.versions import RECORDING, SHIFT, versions, write_tracks
+
+TOKENIZER = "tokenizer"
+_FILES = ("config.toml", "weights.safetensors")
+_SLACK_SECONDS = 0.01  # that a manifest's rounding may be off
+
+
+@torch.inference_mode()
+def encode_store(
+    tokenizer: Tokenizer,
+    manifest: Manifest,
+    to: Path,
+    *,
+    shifts: int = 1,
+    run: Path | None = None,
+    batch: int = 8,
+    progress: Progress = no_progress,
+) -> TranscodeReport:
+    """Encode the recordings of a manifest into a token store; interrupted, it continues to the same bytes.
+
+    A recording that cannot be read, or is not as long as the manifest says, is listed and left out.
+
+    Args:
+        shifts: tokenisations of each training clip, the k-th without its first k · hop / shifts samples.
+        run: the tokenizer's own run folder, of which the store then keeps what decoding needs.
+        batch: clips encoded together.
+        progress: told (clips done, clips in all).
+    Raises:
+        DataError: if the manifest does not say the seconds of each recording.
+        SpecError, StoreError: as `smalti.store.write_store`.
+    """
+    begin, spec = time.perf_counter(), tokenizer.spec
+    clips = versions(manifest, spec, shifts=shifts)
+    with tempfile.TemporaryDirectory(prefix="smalti-") as folder:
+        tracks = Path(folder) / TRACKS
+        moving = write_tracks(manifest, clips, tracks, sample_rate=spec.sample_rate)
+        written = write_store(
+            to,
+            spec,
+            clips,
+            lambda rows: list(_encoded(tokenizer, manifest, clips.take(pa.array(rows)), batch)),
+            tracks=tracks if moving else None,
+            progress=progress,
+        )
+    _keep(manifest.root / SCHEMA, to / SCHEMA)
+    if run is not None:
+        copy_tokenizer(run, to)
+    failed = dict(written.failed)
+    rows = zip(clips["path"].to_pylist(), clips["samples"].to_pylist(), strict=True)
+    samples = sum(length for path, length in rows if path not in failed)
+    reasons = tuple({"path": path, "reason": reason} for path, reason in failed.items())
+    return report(spec, files=written.clips, samples=samples, begin=begin, failed=reasons)
+
+
+@torch.inference_mode()
+def decode_store(codec: Codec, store: TokenStore, to: Path, *, progress: Progress = no_progress) -> TranscodeReport:
+    """Decode every clip of a store to a .wav below `to`; shifted versions of a clip are left out.
+
+    Args:
+        progress: told (clips done, clips in all).
+    Raises:
+        SpecError: if the tokens are another codec's; before anything is decoded.
+        ParameterError: if two clips would become one file.
+        StoreError: if a shard is damaged or a recording cannot be written.
+    """
+    begin, spec = time.perf_counter(), codec.spec
+    spec.require(store.spec, f"the tokens in {store.folder}")
+    paths = store.clips["path"].to_pylist()
+    shifts = store.clips[SHIFT].to_pylist() if SHIFT in store.clips.column_names else [0] * len(paths)
+    rows = [row for row, shift in enumerate(shifts) if not shift]
+    samples = 0
+    for done, (row, target) in enumerate(zip(rows, wav_paths(to, [paths[row] for row in rows]), strict=True), start=1):
+        tokens = store.tokens(row)
+        write_decoded(codec, [tokens.codes[0]], target, samples=int(tokens.lengths[0]))
+        samples += int(tokens.lengths[0])
+        progress(done, len(rows))
+    return report(spec, files=len(rows), samples=samples, begin=begin)
+
+
+def copy_tokenizer(run: Path, to: Path) -> None:
+    """Keep a codec's settings and weights in `to/tokenizer`, complete or not at all.
+
+    Raises:
+        StoreError: if there is no space left.
+    """
+    target = to / TOKENIZER
+    files = [run / name for name in _FILES if (run / name).is_file()]
+    if all((target / file.name).is_file() and _same(file, target / file.name) for file in files):
+        return
+    with replace_folder(target, size=sum(file.stat().st_size for file in files)) as temp:
+        for file in files:
+            shutil.copyfile(file, temp / file.name)
+
+
+def _keep(source: Path, target: Path) -> None:
+    if source.is_file():
+        write_bytes(target, source.read_bytes())
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.stat().st_size == other.stat().st_size and one.read_bytes() == other.read_bytes()
+
+
+def _encoded(
+    tokenizer: Tokenizer, manifest: Manifest, clips: pa.Table, batch: int
+) -> Iterator[Int64[Tensor, "codebook _"] | str]:
+    """Codes of each clip, or why it has none; a batch at a time."""
+    rows = clips.select([RECORDING, SHIFT, "samples"]).to_pylist()
+    for first in range(0, len(rows), batch):
+        waves = [
+            _wave(manifest.root / row[RECORDING], row[SHIFT], row["samples"], tokenizer.spec.sample_rate)
+            for row in rows[first : first + batch]
+        ]
+        good = [Audio.single(wave, tokenizer.spec.sample_rate) for wave in waves if not isinstance(wave, str)]
+        codes = iter([item.codes[0] for item in tokenizer.encode(Audio.batch(good)).items()] if good else [])
+        yield from (wave if isinstance(wave, str) else next(codes) for wave in waves)
+
+
+def _wave(path: Path, shift: int, samples: int, sample_rate: int) -> Float[Tensor, " sample"] | str:
+    """Exactly the samples that the clip table promises, or why there are none."""
+    try:
+        wave = read(path, sample_rate=sample_rate).samples[0]
+    except DataError as error:
+        return str(error)
+    if abs(len(wave) - shift - samples) > _SLACK_SECONDS * sample_rate:
+        found, wanted = len(wave) / sample_rate, (shift + samples) / sample_rate
+        return f"{path} holds {found:.3f} s, its manifest says {wanted:.3f} s; prepare it again"
+    wave = wave[shift : shift + samples]
+    return torch.nn.functional.pad(wave, (0, samples - len(wave)))
