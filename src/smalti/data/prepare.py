@@ -1,5 +1,6 @@
 """From a pile of recordings to a manifest: every file read to its end, the bad ones listed once with their reason."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ class PrepareReport:
         failed: `path` and `reason` of each that cannot, in order of path.
         flagged: `path` and `flags` (names of `smalti.audio.FLAGS`) of each usable one with something odd.
         audio_seconds: duration of all usable ones together.
+        seconds: that it took.
         manifest: where the manifest lies.
         too_many_bad: whether more failed than allowed; then nothing was written.
     """
@@ -34,19 +36,9 @@ class PrepareReport:
     failed: tuple[dict[str, str], ...]
     flagged: tuple[dict[str, Any], ...]
     audio_seconds: float
+    seconds: float
     manifest: Path
     too_many_bad: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as the command line prints it."""
-        return {
-            "files": self.files,
-            "failed": list(self.failed),
-            "flagged": list(self.flagged),
-            "audio_seconds": self.audio_seconds,
-            "manifest": str(self.manifest),
-            "too_many_bad": self.too_many_bad,
-        }
 
 
 def prepare(
@@ -72,6 +64,7 @@ def prepare(
         DataError: if there are no recordings, or the corpus's list cannot be read.
         StoreError: if the manifest cannot be written.
     """
+    begin = time.perf_counter()
     rows = _rows(source, corpus, workers=workers, max_bad=max_bad)
     root = source if source.is_dir() else source.parent
     good: list[Row] = []
@@ -91,6 +84,7 @@ def prepare(
         failed=tuple(failed),
         flagged=tuple({"path": row["path"], "flags": row["flags"].split()} for row in good if row["flags"]),
         audio_seconds=sum(row["seconds"] for row in good),
+        seconds=time.perf_counter() - begin,
         manifest=manifest,
         too_many_bad=too_many_bad,
     )
