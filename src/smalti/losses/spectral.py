@@ -1,0 +1,31 @@
+"""Distances of log-mel pictures, counted only where there is sound to be judged."""
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+def picture_l1(
+    found: Float[Tensor, "batch band frame"],
+    wanted: Float[Tensor, "batch band frame"],
+    inside: Bool[Tensor, "batch frame"],
+) -> Float[Tensor, ""]:
+    """Mean absolute difference of pictures over the frames inside; 0 if there are none.
+
+    Its minimum is the median of all pictures that share a code, which is what a distance in decibels asks for.
+    """
+    return _mean((found - wanted).abs(), inside)
+
+
+def slope_l1(
+    found: Float[Tensor, "batch band frame"],
+    wanted: Float[Tensor, "batch band frame"],
+    inside: Bool[Tensor, "batch frame"],
+) -> Float[Tensor, ""]:
+    """Mean absolute difference of the steps from frame to frame, which keeps onsets sharp; 0 if there are none."""
+    both = inside[:, 1:] & inside[:, :-1]
+    return _mean((found.diff(dim=2) - wanted.diff(dim=2)).abs(), both)
+
+
+def _mean(difference: Tensor, inside: Tensor) -> Tensor:
+    chosen = inside[:, None].to(difference)
+    return (difference * chosen).sum() / (chosen.sum() * difference.shape[1]).clamp(min=1)

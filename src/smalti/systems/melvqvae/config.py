@@ -1,0 +1,87 @@
+"""Settings of the mel codec: its picture, net, codebooks, vocoder and training."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from smalti.config import Settings
+from smalti.train import Cadence, EngineSettings
+
+
+class FramesNetConfig(Settings):
+    """One-dimensional convolutions over mel frames: small, any length."""
+
+    kind: Literal["frames"] = "frames"
+    width: int = Field(default=192, gt=0, description="channels")
+    fine_blocks: int = Field(default=1, ge=0, description="residual blocks at half the frame rate of the picture")
+    coarse_blocks: int = Field(default=3, ge=0, description="residual blocks at the frame rate of the tokens")
+    latent: int = Field(default=32, gt=0, description="numbers per token frame")
+    window: int = Field(default=32, gt=0, description="token frames per call")
+
+
+class ImageNetConfig(Settings):
+    """The published two-dimensional net: GroupNorm and attention over fixed windows."""
+
+    kind: Literal["image"] = "image"
+    channels: int = Field(default=128, gt=0, description="of the first level")
+    multipliers: tuple[int, ...] = Field(default=(1, 1, 2, 2, 4), min_length=1, description="width of each level")
+    groups: int = Field(default=32, gt=0, description="of every GroupNorm")
+    latent: int = Field(default=256, gt=0, description="numbers per token")
+    window: int = Field(default=53, gt=0, description="token frames of a window, all of which attention hears")
+
+
+class QuantizerConfig(Settings):
+    """Codebooks that follow the latents by moving averages."""
+
+    codebooks: int = Field(default=4, gt=0, description="Q: residual for the frames net, one per row for the image net")
+    vocab: int = Field(default=256, gt=1, le=65536, description="V")
+    decay: float = Field(default=0.97, gt=0, lt=1, description="of the moving averages, per step")
+
+
+class VocoderConfig(Settings):
+    """Mel inversion and Griffin-Lim."""
+
+    inversion_steps: int = Field(default=50, gt=0, description="multiplicative steps from mel to magnitudes")
+    iterations: int = Field(default=32, ge=0, description="of Griffin-Lim")
+    window: int = Field(default=128, gt=0, description="mel frames that find their phases together")
+    overlap: int = Field(default=8, gt=0, description="mel frames that neighbouring windows share")
+
+
+class ModelConfig(Settings):
+    """What the tokens of this codec are."""
+
+    picture: str = Field(default="wide", description="name in smalti.features.MEL_PRESETS")
+    net: Annotated[FramesNetConfig | ImageNetConfig, Field(discriminator="kind")] = FramesNetConfig()
+    quantizer: QuantizerConfig = QuantizerConfig()
+
+
+class TrainConfig(Settings):
+    """AdamW with a warm-up and a cosine; codebooks begin and restart among the latents."""
+
+    steps: int = Field(default=2000, gt=0)
+    seed: int = Field(default=0, ge=0)
+    batch: int = Field(default=16, gt=0, description="crops of a step and process")
+    crop: int = Field(default=32, gt=0, description="token frames of a crop; the image net takes whole windows")
+    learning_rate: float = Field(default=1e-3, gt=0, description="at its peak")
+    warmup: float = Field(default=0.03, ge=0, le=1, description="fraction of the run until the peak")
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
+    commitment: float = Field(default=0.25, ge=0, description="weight of the latents' distance to their code vectors")
+    slope: float = Field(default=0.0, ge=0, description="weight of the distance of steps from frame to frame")
+    quantize_from: float = Field(default=0.05, ge=0, le=1, description="fraction of the run without codebooks")
+    restart_below: float = Field(default=0.1, ge=0, description="share of uniform usage under which a code is idle")
+    restart_until: float = Field(
+        default=0.75, ge=0, le=1, description="fraction of the run in which idle codes restart"
+    )
+    memory: int = Field(default=1024, ge=0, description="MiB of pictures kept; more are read and drawn at every step")
+
+
+class MelVQVAEConfig(Settings):
+    """All of a melvqvae run."""
+
+    system: Literal["melvqvae"] = "melvqvae"
+    model: ModelConfig = ModelConfig()
+    vocoder: VocoderConfig = VocoderConfig()
+    train: TrainConfig = TrainConfig()
+    cadence: Cadence = Cadence()
+    engine: EngineSettings = EngineSettings()

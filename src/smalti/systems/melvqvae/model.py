@@ -1,0 +1,172 @@
+"""The codec: audio to tokens and back, whole or in blocks, always as the same sequence of fixed windows."""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from smalti.core import Audio, SpecError, Tokens, TokenSpec
+from smalti.features import log_mel
+from smalti.nn.overlap import Windows
+from smalti.store import fingerprint
+from smalti.systems.melvqvae.autoencoder import MelAutoencoder
+from smalti.systems.melvqvae.config import VocoderConfig
+from smalti.systems.melvqvae.vocoder import VocoderStream
+
+
+class MelVQVAE:
+    """Mel-spectrogram codec with Griffin-Lim behind it.
+
+    Every window is computed alone and in the same shape, so an item's tokens are the same bits alone, in any batch
+    and in any blocks. Beyond an item's ends there is silence; behind its last frame the picture is at its floor.
+
+    Args:
+        autoencoder: what was learnt; put in evaluation mode by whoever passes it.
+        vocoder: how pictures become sound.
+    """
+
+    def __init__(self, autoencoder: MelAutoencoder, vocoder: VocoderConfig) -> None:
+        self.autoencoder = autoencoder
+        self.vocoder = vocoder
+        self._fingerprint: tuple[tuple[int, ...], str] = ((), "")
+
+    @property
+    def spec(self) -> TokenSpec:
+        """What its tokens are; the fingerprint covers all that codes depend on, so not the decoder."""
+        model = self.autoencoder
+        return TokenSpec(
+            sample_rate=model.picture.sample_rate,
+            hop=model.hop,
+            codebooks=model.quantizer.codebooks,
+            vocab=model.quantizer.vocab,
+            tokenizer=self._named_by_weights(),
+        )
+
+    def encode(self, audio: Audio) -> Tokens:
+        """Codes of every item, ceil(samples / hop) frames.
+
+        Raises:
+            SpecError: if the audio is at another rate.
+        """
+        spec = self.spec
+        if audio.sample_rate != spec.sample_rate:
+            raise SpecError(
+                f"audio is at {audio.sample_rate} Hz, this codec at {spec.sample_rate} Hz; "
+                "resample it first (smalti.audio.resample)"
+            )
+        codes: list[Tensor] = []
+        for item in audio.items():
+            stream = self.encoder_stream()
+            codes.append(torch.cat([stream.push(item.samples[0]), stream.flush()], dim=1).T)
+        padded = torch.nn.utils.rnn.pad_sequence(codes, batch_first=True).mT.to(audio.samples.device)
+        return Tokens(padded, spec, audio.lengths)
+
+    def decode(self, tokens: Tokens) -> Audio:
+        """Sound of every item, exactly as many samples as went in.
+
+        Raises:
+            SpecError: if the tokens are another codec's.
+        """
+        spec = self.spec
+        spec.require(tokens.spec)
+        rows: list[Tensor] = []
+        for item in tokens.items():
+            stream = self.decoder_stream()
+            sound = torch.cat([stream.push(item.codes[0]), stream.flush()])
+            rows.append(sound[: int(item.lengths[0])])
+        padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(tokens.codes.device)
+        return Audio(padded, spec.sample_rate, tokens.lengths)
+
+    def encoder_stream(self) -> "MelEncoderStream":
+        """Audio in, codes out; a window of frames is given as soon as its context has come."""
+        return MelEncoderStream(self.autoencoder)
+
+    def decoder_stream(self) -> "MelDecoderStream":
+        """Codes in, audio out."""
+        return MelDecoderStream(self.autoencoder, self.vocoder)
+
+    def _named_by_weights(self) -> str:
+        """Hashed anew only if a tensor was written to since."""
+        model = self.autoencoder
+        state = {name: value for name, value in model.state_dict().items() if not name.startswith("net.decoder")}
+        written = tuple(part for value in state.values() for part in (value.data_ptr(), value._version))
+        if self._fingerprint[0] != written:
+            settings = f"melvqvae {model.config.model_dump_json()} {model.picture}"
+            self._fingerprint = (written, fingerprint(state, settings))
+        return self._fingerprint[1]
+
+
+class MelEncoderStream:
+    """Encodes blocks as they come."""
+
+    def __init__(self, model: MelAutoencoder) -> None:
+        self._model = model
+        picture, net = model.picture, model.net
+        half = picture.n_fft // 2
+        self._windows = Windows(
+            self._codes,
+            channels=1,
+            window=model.hop * net.window,
+            left=picture.hop * net.left + half,
+            right=picture.hop * net.right + half - picture.hop,
+        )
+        self._samples = 0
+        self._frames = 0
+
+    def push(self, block: Float[Tensor, " sample"]) -> Int64[Tensor, "codebook frame"]:
+        """Codes of the windows whose context is complete."""
+        self._samples += len(block)
+        codes = self._together([*self._windows.push(block[None])])
+        self._frames += codes.shape[1]
+        return codes
+
+    def flush(self) -> Int64[Tensor, "codebook frame"]:
+        """The rest: frames begun by the last samples included."""
+        frames = -(-self._samples // self._model.hop) - self._frames
+        return self._together([*self._windows.flush()])[:, :frames]
+
+    def _together(self, windows: list[Tensor]) -> Tensor:
+        return torch.cat([torch.zeros(self._model.quantizer.codebooks, 0, dtype=torch.int64), *windows], dim=1)
+
+    @torch.no_grad()
+    def _codes(self, samples: Float[Tensor, "channel sample"]) -> Int64[Tensor, "codebook frame"]:
+        model = self._model
+        picture = log_mel(samples.to(_device(model)), model.picture, centred=False)
+        return model.quantizer.encode(model.net.analyse(picture))[0].cpu()
+
+
+class MelDecoderStream:
+    """Decodes codes as they come: a window of frames becomes a picture, a window of that becomes sound."""
+
+    def __init__(self, model: MelAutoencoder, vocoder: VocoderConfig) -> None:
+        self._model = model
+        net = model.net
+        self._windows = Windows(
+            self._picture, channels=net.latent, window=net.window, left=net.context, right=net.context
+        )
+        self._vocoder = VocoderStream(vocoder, model.picture)
+        self._owed = 0
+
+    @torch.no_grad()
+    def push(self, block: Int64[Tensor, "codebook frame"]) -> Float[Tensor, " sample"]:
+        """Sound of the windows whose context is complete."""
+        self._owed += block.shape[1] * self._model.net.stride
+        vectors = self._model.quantizer.decode(block[None].to(_device(self._model)))[0]
+        return torch.cat([torch.zeros(0), *(self._hear(frames) for frames in self._windows.push(vectors))])
+
+    @torch.no_grad()
+    def flush(self) -> Float[Tensor, " sample"]:
+        """The rest, up to the end of the last frame."""
+        rest = [self._hear(frames) for frames in self._windows.flush()]
+        return torch.cat([*rest, self._vocoder.flush()])
+
+    def _hear(self, frames: Float[Tensor, "band frame"]) -> Float[Tensor, " sample"]:
+        frames = frames[:, : self._owed]
+        self._owed -= frames.shape[1]
+        return self._vocoder.push(frames)
+
+    def _picture(self, vectors: Float[Tensor, "dim token"]) -> Float[Tensor, "band frame"]:
+        return self._model.net.synthesise(vectors[None])[0].clamp(0, 1)
+
+
+def _device(model: MelAutoencoder) -> torch.device:
+    return next(model.parameters()).device

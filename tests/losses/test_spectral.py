@@ -1,0 +1,34 @@
+"""Distances of pictures: zero where equal, blind to what is not inside."""
+
+import pytest
+import torch
+
+from smalti.losses import picture_l1, slope_l1
+
+_INSIDE = torch.tensor([[True, True, True, False, False], [True, True, True, True, True]])
+
+
+def _pictures() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(2, 3, 5, generator=generator), torch.rand(2, 3, 5, generator=generator)
+
+
+@pytest.mark.parametrize("loss", [picture_l1, slope_l1])
+def test_equal_pictures_are_at_zero_and_others_are_not(loss: object) -> None:
+    one, other = _pictures()
+    assert loss(one, one, _INSIDE) == 0
+    assert loss(one, other, _INSIDE) > 0
+
+
+@pytest.mark.parametrize("loss", [picture_l1, slope_l1])
+def test_frames_outside_do_not_count(loss: object) -> None:
+    one, other = _pictures()
+    changed = torch.where(_INSIDE[:, None], other, 9.0)
+    assert loss(one, changed, _INSIDE) == loss(one, other, _INSIDE)
+    assert loss(one, other, torch.zeros_like(_INSIDE)) == 0
+
+
+def test_the_picture_counts_a_level_and_the_slope_does_not() -> None:
+    one, _ = _pictures()
+    assert picture_l1(one + 0.25, one, _INSIDE) == pytest.approx(0.25)
+    assert slope_l1(one + 0.25, one, _INSIDE) == pytest.approx(0, abs=1e-6)
