@@ -85,6 +85,14 @@ def test_an_optimisers_state_comes_back_exactly_from_disk(tmp_path):
     assert set(files_of(tmp_path / "c")) == names
 
 
+def test_what_is_loaded_can_be_changed_in_place_without_touching_the_disk(tmp_path):
+    save_checkpoint(tmp_path / "c", trained())
+    state = load_checkpoint(tmp_path / "c")
+    for tensor in state["model"].values():
+        tensor.add_(1)
+    assert equal(load_checkpoint(tmp_path / "c")["model"], dict(trained()["model"]))
+
+
 def test_equal_states_give_equal_bytes(tmp_path):
     for name in "ab":
         save_checkpoint(tmp_path / name, trained())

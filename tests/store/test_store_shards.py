@@ -197,6 +197,13 @@ def test_what_is_no_store_is_refused(tmp_path, make):
             verify(tmp_path / "s")
 
 
+def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "song.wav").touch()
+    with pytest.raises(StoreError, match=r"something else than a token store \(song\.wav\)"):
+        written(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
+
+
 def test_a_store_in_use_is_refused(tmp_path):
     with lock(tmp_path), pytest.raises(StoreError, match="in use"):
         written(tmp_path)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from smalti.core import Audio
+from faults.writes import size_limit
+from smalti.core import Audio, ParameterError, StoreError
 from smalti.train import Engine, EngineSettings, RunFolder, Samples, Schedule, progress_bar, set_rate, update
 from smalti.train.interrupts import interrupts
 from smalti.train.logs import Logs
@@ -120,6 +121,23 @@ def test_pictures_sounds_and_numbers_reach_tensorboard(tmp_path):
     assert {path.name for path in run.samples.iterdir()} == {"x-original.wav", "x-reconstruction.wav"}
     lines = [json.loads(line) for line in run.metrics_path.read_text().splitlines()]
     assert lines == [{"step": 1, "kind": "train", "loss": 0.5}, {"step": 1, "kind": "evaluate", "loss": None}]
+
+
+@pytest.mark.parametrize("limit", [30, 200])
+def test_logs_on_a_full_disk_say_so(tmp_path, limit):
+    run = RunFolder.start(tmp_path / "a", "")
+    samples = Samples(images={"mel": torch.eye(5, 7)})
+    full = pytest.raises(StoreError, match=r"no space left to write .*a/.* bytes")
+    with Logs(run, after=0) as logs, size_limit(limit), full:
+        logs.samples(1, samples)
+        for _ in range(20):
+            logs.metrics("train", 1, {})
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ParameterError, match="found no GPU"):
+        Engine(EngineSettings(accelerator="gpu"))
 
 
 def test_signals_outside_the_main_thread_are_left_alone():

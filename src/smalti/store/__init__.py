@@ -1,6 +1,6 @@
 """What smalti keeps on disk: atomic files, weights, checkpoints, token stores and token files, all with checksums."""
 
-from smalti.store.atomic import clean_temps, replace_file, replace_folder, write_bytes
+from smalti.store.atomic import clean_temps, refusal, replace_file, replace_folder, write_bytes
 from smalti.store.checkpoint import Checkpoint, load_checkpoint, load_latest, save_checkpoint, save_latest
 from smalti.store.checksums import damaged, write_sums
 from smalti.store.lock import lock
@@ -24,6 +24,7 @@ __all__ = [
     "load_weights",
     "lock",
     "read_smt",
+    "refusal",
     "replace_file",
     "replace_folder",
     "save_checkpoint",

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from smalti.config import Settings
+from smalti.core import ParameterError
 
 Precision = Literal["32", "bf16"]
 
@@ -32,14 +33,18 @@ class Engine:
     Attributes:
         settings: what was asked for.
         precision: what that came to here.
+
+    Raises:
+        ParameterError: if a device is asked for that is not there.
     """
 
     def __init__(self, settings: EngineSettings | None = None) -> None:
         self.settings = settings or EngineSettings()
         on_gpu = self.settings.accelerator != "cpu" and torch.cuda.is_available()
+        self._refuse_what_is_not_there(on_gpu=on_gpu)
         self.precision: Precision = _precision(self.settings.precision, on_gpu=on_gpu)
         self._fabric = Fabric(
-            accelerator=self.settings.accelerator if on_gpu or self.settings.accelerator == "gpu" else "cpu",
+            accelerator="gpu" if on_gpu else "cpu",
             devices=self.settings.devices,
             strategy="ddp" if self.settings.devices > 1 else "auto",
             precision="bf16-mixed" if self.precision == "bf16" else "32-true",
@@ -102,6 +107,14 @@ class Engine:
     def barrier(self) -> None:
         """Wait for the other processes."""
         self._fabric.barrier()
+
+    def _refuse_what_is_not_there(self, *, on_gpu: bool) -> None:
+        asked = self.settings
+        if asked.accelerator == "gpu" and not on_gpu:
+            raise ParameterError("found no GPU, engine.accelerator wants one; set it to auto or cpu")
+        if on_gpu and asked.devices > torch.cuda.device_count():
+            found = torch.cuda.device_count()
+            raise ParameterError(f"found {found} GPUs, engine.devices wants {asked.devices}; set it to {found} at most")
 
 
 def _precision(asked: str, *, on_gpu: bool) -> Precision:

@@ -6,13 +6,14 @@ Neither file holds times or paths: equal runs write equal metrics.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Literal
 
 from smalti.audio import write
-from smalti.store import replace_folder, write_bytes
+from smalti.store import refusal, replace_folder, write_bytes
 from smalti.train.recipe import Samples
 from smalti.train.runs import RunFolder
 
@@ -25,29 +26,36 @@ class Logs:
     def __init__(self, run: RunFolder, *, after: int) -> None:
         """Open the logs of a run to go on after so many steps."""
         # Imported here because TensorBoard takes a second, which a run that only reads settings need not wait for.
-        from torch.utils.tensorboard import SummaryWriter
+        from smalti.train.board import Board
 
         _forget(run.metrics_path, after)
         self._run = run
-        self._lines = run.metrics_path.open("ab", buffering=0)
-        self._board: Any = SummaryWriter(str(run.events), purge_step=after + 1)
+        with _told(run.path, 100):
+            self._lines = run.metrics_path.open("ab", buffering=0)
+            self._board = Board(run.events, after=after)
 
     def metrics(self, kind: Kind, step: int, values: Mapping[str, float]) -> None:
         """Log numbers of a step; one that is not finite is written as null."""
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        self._lines.write(json.dumps({"step": step, "kind": kind, **finite}).encode() + b"\n")
-        for name, value in values.items():
-            self._board.add_scalar(f"{kind}/{name}", value, step)
+        line = json.dumps({"step": step, "kind": kind, **finite}).encode() + b"\n"
+        with _told(self._run.metrics_path, len(line)):
+            self._lines.write(line)
+        with _told(self._run.events, len(line)):
+            for name, value in values.items():
+                self._board.scalar(f"{kind}/{name}", value, step)
 
     def samples(self, step: int, samples: Samples) -> None:
         """Log pictures and sounds of a step; the sounds also as files, which the next ones replace."""
-        for name, image in samples.images.items():
-            self._board.add_image(name, image.detach().cpu().float().clamp(0, 1).flip(0)[None], step)
         with replace_folder(self._run.samples) as folder:
             for name, audio in samples.audio.items():
-                self._board.add_audio(name, audio.samples.detach().cpu(), step, audio.sample_rate)
                 write(folder / f"{name.replace('/', '-')}.wav", audio)
-        self._board.flush()
+        size = sum(image.numel() for image in samples.images.values())
+        size += sum(2 * audio.samples.numel() for audio in samples.audio.values())
+        with _told(self._run.events, size):
+            for name, image in samples.images.items():
+                self._board.image(name, image.detach().cpu().float().clamp(0, 1).flip(0), step)
+            for name, audio in samples.audio.items():
+                self._board.audio(name, audio, step)
 
     def __enter__(self) -> "Logs":
         return self
@@ -57,6 +65,14 @@ class Logs:
     ) -> None:
         self._lines.close()
         self._board.close()
+
+
+@contextmanager
+def _told(path: Path, size: int) -> Generator[None, None, None]:
+    try:
+        yield
+    except OSError as error:
+        raise refusal(error, path, f"{size} bytes") from error
 
 
 def _forget(path: Path, after: int) -> None:
