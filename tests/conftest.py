@@ -1,9 +1,36 @@
-"""What every test stands on: one thread, so that figures repeat."""
+"""What many tests stand on: one thread, and the smallest journey, made once by the same functions that users call."""
+
+from pathlib import Path
 
 import pytest
 import torch
+
+from journey import TINY_CODEC, TINY_LM, Journey
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve clips of two textures with their manifest."""
+    from smalti.data.textures import textures
+
+    folder = tmp_path_factory.mktemp("journey") / "sounds"
+    textures(folder, clips=6, seconds=0.8, kinds=["pistons", "rain"], sample_rate=22_050)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def journey(sounds: Path, _one_thread: None) -> Journey:
+    """Sounds → codec → tokens → language model."""
+    from smalti.systems.training import train
+    from smalti.systems.transcoding import encode
+
+    made = Journey(sounds, *(sounds.parent / name for name in ("codec", "tokens", "lm")))
+    train("melvqvae/tiny", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
+    encode(made.codec, data=sounds, to=made.tokens, shifts=2)
+    train("synthformer/tiny", data=made.tokens, out=made.lm, overrides=TINY_LM, progress=False)
+    return made

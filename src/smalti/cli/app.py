@@ -13,7 +13,7 @@ import typer
 from smalti import __version__
 from smalti.cli import decode, demo, encode, evaluate, generate, prepare, reconstruct, show, textures, train, verify
 from smalti.cli.errors import DONE, INTERRUPTED, Terminated, explain
-from smalti.cli.output import say
+from smalti.cli.output import results_only, say
 
 _VERBS = {
     "demo": (demo.demo, demo.KEYS),
@@ -58,7 +58,7 @@ def _app() -> typer.Typer:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
     app.callback()(_smalti)
     for name, (verb, keys) in _VERBS.items():
-        app.command(name, epilog=keys)(verb)
+        app.command(name, epilog=keys)(results_only(verb))
     app.add_typer(evaluate.group(), name="evaluate")
     return app
 

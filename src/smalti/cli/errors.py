@@ -36,7 +36,9 @@ def explain(error: BaseException) -> tuple[int, str]:
 
 def _is_refusal(error: BaseException) -> bool:
     """Whether it is a SmaltiError, asked by name: importing the class would import torch for every misspelt option."""
-    return any((kind.__module__, kind.__name__) == ("smalti.core.errors", "SmaltiError") for kind in type(error).__mro__)
+    return any(
+        (kind.__module__, kind.__name__) == ("smalti.core.errors", "SmaltiError") for kind in type(error).__mro__
+    )
 
 
 def _usage(error: TyperException) -> str:

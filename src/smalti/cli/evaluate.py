@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from smalti.cli.output import SCORED, TRANSCODED, Json, epilog, finish, progress
+from smalti.cli.output import SCORED, TRANSCODED, Json, epilog, finish, progress, results_only
 
 CODEC_KEYS = epilog(**TRANSCODED, **SCORED, by_label="label: log_mel_l1_db", peers="name: log_mel_l1_db, bitrate")
 GENERATION_KEYS = epilog(
@@ -25,8 +25,8 @@ _SPLIT = "Rows to evaluate on; by default the test rows if there are any, else a
 def group() -> typer.Typer:
     """The sub-commands."""
     app = typer.Typer(no_args_is_help=True, help="Score a codec or a language model.")
-    app.command("codec", epilog=CODEC_KEYS)(codec)
-    app.command("generation", epilog=GENERATION_KEYS)(generation)
+    app.command("codec", epilog=CODEC_KEYS)(results_only(codec))
+    app.command("generation", epilog=GENERATION_KEYS)(results_only(generation))
     return app
 
 

@@ -2,10 +2,13 @@
 
 import json as json_text
 import math
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
-from typing import Annotated, Any
+from functools import wraps
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -13,6 +16,7 @@ from smalti.cli.errors import PROBLEMS
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
+_results: ContextVar[TextIO] = ContextVar("results")
 TRANSCODED = {
     "files": "done",
     "failed": "path and reason of each that could not be",
@@ -41,6 +45,21 @@ def epilog(**keys: str) -> str:
     return "Keys of --json: " + " · ".join(f"{key}: {meaning}" for key, meaning in keys.items())
 
 
+def results_only(verb: Callable[..., None]) -> Callable[..., None]:
+    """The same verb, with stdout kept for its result: whatever a library prints while it works goes to stderr."""
+
+    @wraps(verb)
+    def kept(*arguments: Any, **named: Any) -> None:
+        before = _results.set(sys.stdout)
+        try:
+            with redirect_stdout(sys.stderr):
+                verb(*arguments, **named)
+        finally:
+            _results.reset(before)
+
+    return kept
+
+
 def say(message: str) -> None:
     """One line for people, on stderr."""
     typer.echo(escaped(message), err=True)
@@ -62,7 +81,8 @@ def progress(title: str) -> Generator[Callable[[int, int], None], None, None]:
 def finish(result: Any, *, json: bool) -> None:
     """Print the result of a verb, a mapping or a report; exit code 1 if anything `failed` or is `damaged`, else 0."""
     shown: dict[str, Any] = _plain(result)
-    typer.echo(json_text.dumps(shown, allow_nan=False) if json else "\n".join(_lines(shown)))
+    text = json_text.dumps(shown, allow_nan=False) if json else "\n".join(_lines(shown))
+    typer.echo(text, file=_results.get(sys.stdout))
     if shown.get("failed") or shown.get("damaged"):
         raise typer.Exit(PROBLEMS)
 

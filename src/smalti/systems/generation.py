@@ -42,7 +42,7 @@ class GenerateReport:
     bitrate: float
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def generate(
     run: str | Path,
     *,

@@ -21,7 +21,7 @@ def no_progress(done: int, total: int) -> None:
     """Tell nobody."""
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def encode_file(tokenizer: Tokenizer, path: Path, to: Path, *, progress: Progress = no_progress) -> TranscodeReport:
     """Encode a recording of any length, rate and channels to a .smt file, which appears when it is complete.
 
@@ -44,7 +44,7 @@ def encode_file(tokenizer: Tokenizer, path: Path, to: Path, *, progress: Progres
     return report(tokenizer.spec, files=1, samples=samples, begin=begin)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def decode_file(codec: Codec, path: Path, to: Path, *, progress: Progress = no_progress) -> TranscodeReport:
     """Decode a .smt file to a recording whose suffix names the format; exactly the samples that went in.
 
@@ -61,7 +61,7 @@ def decode_file(codec: Codec, path: Path, to: Path, *, progress: Progress = no_p
     return report(codec.spec, files=1, samples=reader.samples, begin=begin)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def write_decoded(
     codec: Codec,
     codes: Iterable[Int64[Tensor, "codebook _"]],

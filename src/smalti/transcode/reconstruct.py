@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -70,7 +71,7 @@ class ReconstructReport:
         }
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def reconstruct(
     codec: Codec, paths: Sequence[Path], to: Path, *, progress: Progress = no_progress
 ) -> ReconstructReport:
@@ -108,10 +109,12 @@ def reconstruct(
 
 
 def _one(codec: Codec, path: Path, to: Path) -> tuple[Reconstruction, Int64[Tensor, "codebook frame"]]:
-    to.parent.mkdir(parents=True, exist_ok=True)
     rate, trip = codec.spec.sample_rate, _Trip(codec)
+    source = blocks(path, sample_rate=rate)
+    first = next(source)  # what cannot be read leaves no folder behind
+    to.parent.mkdir(parents=True, exist_ok=True)
     with AudioWriter(to, rate) as writer:
-        for block in blocks(path, sample_rate=rate):
+        for block in chain([first], source):
             writer.push(trip.push(block))
         writer.push(trip.flush())
     return Reconstruction(

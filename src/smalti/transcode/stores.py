@@ -25,7 +25,7 @@ _FILES = ("config.toml", "weights.safetensors")
 _SLACK_SECONDS = 0.01  # that a manifest's rounding may be off
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def encode_store(
     tokenizer: Tokenizer,
     manifest: Manifest,
@@ -72,7 +72,7 @@ def encode_store(
     return report(spec, files=written.clips, samples=samples, begin=begin, failed=reasons)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def decode_store(codec: Codec, store: TokenStore, to: Path, *, progress: Progress = no_progress) -> TranscodeReport:
     """Decode every clip of a store to a .wav below `to`; shifted versions of a clip are left out.
 

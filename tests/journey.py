@@ -1,0 +1,52 @@
+"""The smallest journey's sizes and folders; `conftest.py` makes it once per session."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+# Sizes at which a whole journey takes a few seconds: it learns nothing, but every part is there.
+TINY_CODEC = (
+    "train.steps=6",
+    "train.batch=2",
+    "train.crop=4",
+    "model.net.width=12",
+    "model.net.coarse_blocks=1",
+    "model.net.latent=4",
+    "model.net.window=5",
+    "model.quantizer.codebooks=2",
+    "model.quantizer.vocab=11",
+    "vocoder.inversion_steps=3",
+    "vocoder.iterations=2",
+    "vocoder.window=12",
+    "vocoder.overlap=2",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
+TINY_LM = (
+    "train.steps=6",
+    "shown.batch=2",
+    "shown.crop=7",
+    "model.width=16",
+    "model.layers=2",
+    "model.heads=2",
+    "model.window=5",
+    "model.condition_width=6",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
+
+
+@dataclass(frozen=True)
+class Journey:
+    """Folders of the smallest journey.
+
+    Attributes:
+        sounds: pistons and rain, six clips each of 0.8 s, with manifest.csv.
+        codec: a melvqvae run.
+        tokens: a store, two tokenisations of each training clip.
+        lm: a synthformer run.
+    """
+
+    sounds: Path
+    codec: Path
+    tokens: Path
+    lm: Path
