@@ -204,6 +204,14 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
 
 
+def test_what_else_is_kept_in_a_store_stays_and_its_tokenizer_is_checked(tmp_path):
+    written(tmp_path)
+    (tmp_path / "tokenizer").mkdir()
+    (tmp_path / "tokenizer" / "weights.safetensors").write_bytes(b"cut")
+    assert written(tmp_path).kept == 4
+    assert len(verify(tmp_path)) == 1 and "tokenizer" in verify(tmp_path)[0]
+
+
 def test_a_store_in_use_is_refused(tmp_path):
     with lock(tmp_path), pytest.raises(StoreError, match="in use"):
         written(tmp_path)

@@ -2,7 +2,6 @@
 
 from smalti.store.atomic import clean_temps, refusal, replace_file, replace_folder, write_bytes
 from smalti.store.checkpoint import Checkpoint, load_checkpoint, load_latest, save_checkpoint, save_latest
-from smalti.store.checksums import damaged, write_sums
 from smalti.store.lock import lock
 from smalti.store.shards import StoreReport, TokenStore, write_store
 from smalti.store.smt import SmtReader, SmtWriter, read_smt, write_smt
@@ -17,7 +16,6 @@ __all__ = [
     "TokenStore",
     "Weights",
     "clean_temps",
-    "damaged",
     "fingerprint",
     "load_checkpoint",
     "load_latest",
@@ -34,5 +32,4 @@ __all__ = [
     "write_bytes",
     "write_smt",
     "write_store",
-    "write_sums",
 ]

@@ -14,7 +14,6 @@ import logging
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatch
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,6 @@ from smalti.store.weights import load_weights, save_weights
 _log = logging.getLogger(__name__)
 _MOST_VOCAB = 1 << 16
 _MOST_OPEN = 32  # shards
-_SHARDS = "shard-*.safetensors"
 
 Encode = Callable[[Sequence[int]], Sequence[Tensor | str]]
 
@@ -282,9 +280,10 @@ def _refuse_unfit(folder: Path, spec: TokenSpec, clips: pa.Table) -> None:
     paths = clips["path"].to_pylist()
     if None in paths or any(first >= second for first, second in pairwise(paths)):
         raise ParameterError("the clip table is not sorted by path, each once; sort it and drop repeats")
-    others = [path.name for path in folder.iterdir() if not _ours(path.name)] if folder.is_dir() else []
+    begun = (folder / INDEX).exists() or _shard_files(folder)
+    others = sorted(folder.glob("[!.]*")) if not begun else []
     if others:
-        raise StoreError(f"{folder} holds something else than a token store ({others[0]}); choose a new folder")
+        raise StoreError(f"{folder} holds something else than a token store ({others[0].name}); choose a new folder")
     if (folder / INDEX).exists():
         try:
             found = load_index(folder).spec
@@ -300,11 +299,7 @@ def _missing_or_extra(folder: Path, index: Index) -> list[str]:
 
 
 def _shard_files(folder: Path) -> list[str]:
-    return [path.name for path in folder.glob(_SHARDS)]
-
-
-def _ours(name: str) -> bool:
-    return name in (INDEX, CLIPS, TRACKS) or name.startswith(".") or fnmatch(name, _SHARDS)
+    return [path.name for path in folder.glob("shard-*.safetensors")]
 
 
 def _require(folder: Path, index: Index, name: str) -> None:

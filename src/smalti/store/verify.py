@@ -45,17 +45,19 @@ def _verify_smt(path: Path) -> list[str]:
 
 def _verify_store(path: Path) -> list[str]:
     try:
-        return [f"{path}: {problem}" for problem in verify_store(path)]
+        problems = [f"{path}: {problem}" for problem in verify_store(path)]
     except StoreError as error:
-        return [str(error)]
+        problems = [str(error)]
+    return problems + _verify_weights(path / _TOKENIZER / _WEIGHTS)
 
 
 def _verify_run(path: Path) -> list[str]:
     problems = [f"{folder}: {said}" for folder in checkpoints(path) for said in damaged(folder)]
-    for weights in (path / _WEIGHTS, path / _TOKENIZER / _WEIGHTS):
-        if weights.exists():
-            problems += _problem(lambda weights=weights: load_weights(weights))
-    return problems
+    return problems + _verify_weights(path / _WEIGHTS, path / _TOKENIZER / _WEIGHTS)
+
+
+def _verify_weights(*paths: Path) -> list[str]:
+    return [said for path in paths if path.exists() for said in _problem(lambda path=path: load_weights(path))]
 
 
 def _problem(read: Callable[[], object]) -> list[str]:
