@@ -43,7 +43,8 @@ def load_settings(cls: type[S], source: Path | str, overrides: Sequence[str] = (
         # By way of JSON, because strict JSON takes a list for a tuple and an int for a float, and nothing else.
         settings = cls.model_validate_json(json.dumps(data, default=_no_such_type), strict=True)
     except ValidationError as error:
-        problems += [_problem(cls, text, told, {**detail, "loc": _path(data, detail["loc"])}) for detail in error.errors(include_url=False)]
+        for detail in error.errors(include_url=False):
+            problems.append(_problem(cls, text, told, {**detail, "loc": _path(data, detail["loc"])}))
         raise ConfigError(_message(name, problems)) from None
     if problems:
         raise ConfigError(_message(name, problems))
