@@ -2,10 +2,12 @@
 
 import errno
 import json
+import logging
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -111,9 +113,11 @@ def test_json_holds_no_number_that_json_does_not_know(capsys: pytest.CaptureFixt
     assert json.loads(capsys.readouterr().out) == {"a": None, "b": {"c": [1, None]}, "path": "x"}
 
 
-def test_sigterm_ends_with_143(tmp_path: Path) -> None:
-    code = "import time; from smalti.cli import app; app.run = lambda given: time.sleep(30); app.main()"
-    code = (
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")]
+)
+def test_signals_end_with_their_codes_and_a_word(number: signal.Signals, code: int, word: str) -> None:
+    program = (
         "import sys, time\n"
         "from smalti.cli import app, show\n"
         "def wait(path: str) -> None:\n    sys.stderr.write('ready\\n'); sys.stderr.flush(); time.sleep(30)\n"
@@ -121,10 +125,27 @@ def test_sigterm_ends_with_143(tmp_path: Path) -> None:
         "sys.argv = ['smalti', 'show', 'x']\n"
         "app.main()"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "ready\n"
         time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 143
-        assert "terminated" in process.stderr.read()
+        process.send_signal(number)
+        assert process.wait(timeout=20) == code
+        assert word in process.stderr.read()
+
+
+def test_warnings_are_one_line_each_and_those_of_libraries_are_not_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smalti.audio import DamageWarning
+
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(logging.getLogger("smalti"), "handlers", [])
+    output.hear_warnings()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", output._show)
+        warnings.warn("a\x1b.wav: cut short", DamageWarning, stacklevel=1)
+        warnings.warn("of a library", UserWarning, stacklevel=1)
+    logging.getLogger("smalti.store").warning("falling back")
+    assert capsys.readouterr().err.splitlines() == ["smalti: a\\x1b.wav: cut short", "smalti: falling back"]

@@ -148,6 +148,22 @@ def test_a_process_keeps_stdout_for_results_and_stderr_for_progress(journey: Jou
     assert "train 6/6" in done.stderr
 
 
+def test_a_training_that_is_terminated_saves_and_says_how_to_go_on(journey: Journey, tmp_path: Path) -> None:
+    program = "import torch; torch.set_num_threads(1); from smalti.cli import main; main()"
+    settings = [*TINY_CODEC, "train.steps=400", "cadence.checkpoint=1000"]
+    command = [sys.executable, "-c", program, "train", "melvqvae/tiny", "--data", str(journey.sounds)]
+    command += ["--out", str(tmp_path / "run"), *settings]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "train 40/400" in line)
+        process.terminate()
+        said = process.stderr.read()
+        assert process.wait(timeout=60) == 143, said
+    assert "--resume" in said and "Traceback" not in said
+    assert (tmp_path / "run" / "latest").exists()
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
 def test_a_recording_that_is_cut_short_is_encoded_with_a_warning(
     smalti: Verbs, journey: Journey, tmp_path: Path
 ) -> None:

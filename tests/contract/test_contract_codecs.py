@@ -1,5 +1,6 @@
 """The exam of every codec: lengths, batches, order, padding, streams, foreign tokens, memory of what it is."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,8 +103,6 @@ def test_codes_in_blocks_give_the_sound_of_the_whole(codec: Codec, block: int) -
 
 
 def test_tokens_of_another_tokenizer_are_refused_naming_both(codec: Codec) -> None:
-    import dataclasses
-
     spec = dataclasses.replace(codec.spec, tokenizer="0" * 64)
     foreign = Tokens(torch.zeros(1, spec.codebooks, 2, dtype=torch.int64), spec, torch.tensor([2 * spec.hop]))
     with pytest.raises(SpecError, match=f"found 000000000000, wanted {codec.spec.tokenizer[:12]}"):

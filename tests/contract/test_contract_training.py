@@ -1,5 +1,6 @@
 """The exam of everything that learns: a run that was cut goes on as if nothing had been, and equal runs are equal."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,14 +67,20 @@ def test_a_run_is_never_overwritten_nor_continued_with_other_settings(
 
 
 def test_a_run_is_not_continued_with_other_data(journey: Journey, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(journey.sounds, tmp_path / "sounds")
     shutil.copytree(journey.codec, tmp_path / "run")
     manifest = tmp_path / "sounds" / "manifest.csv"
     manifest.write_text("\n".join(manifest.read_text().splitlines()[:-1]) + "\n")
     with pytest.raises(ConfigError, match="other data"):
         train("melvqvae/tiny", data=tmp_path / "sounds", out=tmp_path / "run", overrides=TINY_CODEC, resume=True)
+
+
+def test_a_store_that_cannot_be_heard_is_refused_and_nothing_is_written(journey: Journey, tmp_path: Path) -> None:
+    shutil.copytree(journey.tokens, tmp_path / "tokens")
+    shutil.rmtree(tmp_path / "tokens" / "tokenizer")
+    with pytest.raises(StoreError, match="holds no tokenizer"):
+        train("synthformer/tiny", data=tmp_path / "tokens", out=tmp_path / "run", overrides=TINY_LM)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_language_model_keeps_the_codec_of_its_tokens(journey: Journey) -> None:

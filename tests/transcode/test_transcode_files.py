@@ -8,6 +8,7 @@ from transcode_fakes import Halves
 
 from smalti.audio import read, write
 from smalti.core import Audio, Codec, DataError, SpecError, StoreError, StreamingCodec
+from smalti.evaluate import log_mel_l1_db
 from smalti.store import read_smt
 from smalti.systems.mulaw import MuLaw, MuLawConfig
 from smalti.transcode import decode_file, encode_file, reconstruct
@@ -82,8 +83,6 @@ def test_reconstruction_writes_and_measures_each_file(codec: Codec, recording: P
 
 
 def test_the_distance_of_a_file_is_the_yardstick_of_the_whole(recording: Path, tmp_path: Path) -> None:
-    from smalti.evaluate.yardstick import log_mel_l1_db
-
     codec = MuLaw()
     (one,) = reconstruct(codec, [recording], tmp_path / "out").per_file
     original = read(recording, sample_rate=8000)

@@ -13,8 +13,9 @@ import typer
 from smalti import __version__
 from smalti.cli import decode, demo, encode, evaluate, generate, prepare, reconstruct, show, textures, train, verify
 from smalti.cli.errors import DONE, INTERRUPTED, Terminated, explain
-from smalti.cli.output import results_only, say
+from smalti.cli.output import hear_warnings, results_only, say
 
+_DEBUG = "--debug"
 _VERBS = {
     "demo": (demo.demo, demo.KEYS),
     "textures": (textures.textures, textures.KEYS),
@@ -32,12 +33,14 @@ _VERBS = {
 def main() -> NoReturn:
     """Run the command line of this process and end it with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    if _DEBUG not in sys.argv:
+        hear_warnings()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; errors go to stderr in a line or three. Returns the exit code."""
-    given = [argument for argument in arguments if argument != "--debug"]
+    given = [argument for argument in arguments if argument != _DEBUG]
     try:
         code = _app()(given, prog_name="smalti", standalone_mode=False) or DONE
         if code == INTERRUPTED:  # typer turns Ctrl-C into its own silent exit
@@ -72,7 +75,7 @@ def _show_version(asked: bool) -> bool:
 
 def _smalti(
     version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_show_version)] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand behind any verb.")] = False,
+    debug: Annotated[bool, typer.Option(_DEBUG, help="Show tracebacks; may stand behind any verb.")] = False,
 ) -> None:
     """Audio as tokens: compress, continue, steer, understand and find sound.
 

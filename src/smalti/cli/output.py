@@ -1,8 +1,10 @@
 """What a verb says: results on stdout, one JSON object or aligned lines; everything else on stderr."""
 
 import json as json_text
+import logging
 import math
 import sys
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
@@ -63,6 +65,22 @@ def results_only(verb: Callable[..., None]) -> Callable[..., None]:
 def say(message: str) -> None:
     """One line for people, on stderr."""
     typer.echo(escaped(message), err=True)
+
+
+def hear_warnings() -> None:
+    """From here on smalti's warnings are one line each, like all that is said; those of libraries are not shown."""
+    logging.getLogger("smalti").addHandler(_Lines())
+    warnings.showwarning = _show
+
+
+class _Lines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"smalti: {record.getMessage()}")
+
+
+def _show(message: Warning | str, category: type[Warning], *where: object) -> None:
+    if category.__module__.startswith("smalti"):
+        say(f"smalti: {message}")
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from smalti.config import load_settings, to_toml
-from smalti.core import ConfigError, ParameterError
+from smalti.core import ConfigError, ParameterError, StoreError
 from smalti.store import write_bytes
-from smalti.systems.registry import SYSTEMS, TOKENIZER, find_preset
+from smalti.systems.registry import CONFIG, SYSTEMS, TOKENIZER, find_preset
 from smalti.train import Cadence, Engine, EngineSettings, FitReport, RunFolder, fit
 from smalti.transcode import copy_tokenizer
 
@@ -48,6 +48,8 @@ def train(
     settings: Any = load_settings(learning.settings(), file, overrides)
     engine = Engine(settings.engine).launch()
     recipe = learning.recipe(settings, data, engine)
+    if learning.data == "store" and not (data / TOKENIZER / CONFIG).is_file():
+        raise StoreError(f"{data} holds no tokenizer to hear its tokens with; encode it again with `smalti encode`")
     run = RunFolder(out)
     if engine.is_main:
         run = RunFolder.start(out, to_toml(settings), resume=resume, harmless=_HARMLESS)
