@@ -185,6 +185,15 @@ def test_a_resumed_run_is_the_unbroken_one(tmp_path: Path):
         assert torch.equal(weight, resumed.weights().tensors[name])
 
 
+def test_half_precision_learns_nearly_the_same(tmp_path: Path):
+    store = _labelled(tmp_path / "s")
+    config = load_settings(SynthformerConfig, "", SMALL)
+    half = SynthformerRecipe(config, [store], engine=Engine(EngineSettings(precision="bf16", accelerator="cpu")))
+    assert half.engine.precision == "bf16"
+    for found, wanted in zip(_fit(half, 0, 4), _fit(_recipe(store), 0, 4), strict=True):
+        assert abs(found - wanted) < 0.02
+
+
 def test_the_same_seed_gives_the_same_run_and_another_a_different_one(tmp_path: Path):
     store = _labelled(tmp_path / "s")
     assert _fit(_recipe(store), 0, 3) == _fit(_recipe(store), 0, 3)

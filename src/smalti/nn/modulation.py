@@ -26,7 +26,8 @@ class BranchModulation:
     gate: Float[Tensor, "batch #row dim"] | None
 
     def before(self, rows: Float[Tensor, "batch row dim"]) -> Float[Tensor, "batch row dim"]:
-        """What enters the branch: rows · (1 + scale) + shift."""
+        """What enters the branch: rows · (1 + scale) + shift, in the precision of the condition."""
+        rows = rows.to(self.shift.dtype)
         return torch.addcmul(rows + self.shift, rows, self.scale)
 
     def after(self, rows: Float[Tensor, "batch row dim"]) -> Float[Tensor, "batch row dim"]:
@@ -83,7 +84,7 @@ class Modulation(nn.Module):
 
     def forward(self, vectors: Float[Tensor, "batch frame dim"]) -> list[tuple[BranchModulation, BranchModulation]]:
         """For each layer: what is done to its attention and to its feed-forward branch."""
-        pieces = self.project(vectors).float().chunk(self.layers * 2 * self.parts, dim=-1)
+        pieces = self.project(vectors).chunk(self.layers * 2 * self.parts, dim=-1)
         branches = [self._branch(pieces[at : at + self.parts]) for at in range(0, len(pieces), self.parts)]
         return list(zip(branches[::2], branches[1::2], strict=True))
 

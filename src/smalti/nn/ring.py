@@ -20,7 +20,8 @@ class Span:
 
     Attributes:
         positions: absolute, from the start of each row's own history.
-        visible: what each of them sees: the W slots of the ring as they are now, then the new rows themselves.
+        visible: what each of them sees: the W slots of the ring as they are now, then the new rows themselves; or of
+            one new row, the ring with that row in it.
     """
 
     positions: Int64[Tensor, "batch row"]
@@ -42,10 +43,11 @@ class RingCache:
         """The next `count` rows, at most W: more would overwrite what the first of them sees."""
         assert count <= self.window
         positions = self.offsets[:, None] + torch.arange(count, device=self.offsets.device)
-        last = self.offsets[:, None] - 1
+        last = positions if count == 1 else self.offsets[:, None] - 1
         held = last - (last - self._slots) % self.window
         held = held.masked_fill(held < 0, -self.window)  # nothing written since the reset: out of every band
-        distances = positions[:, :, None] - torch.cat([held, positions], dim=1)[:, None]
+        keys = held if count == 1 else torch.cat([held, positions], dim=1)
+        distances = positions[:, :, None] - keys[:, None]
         return Span(positions, ((distances >= 0) & (distances < self.window))[:, None])
 
     def extend(
@@ -56,13 +58,13 @@ class RingCache:
         values: Float[Tensor, "batch head row dim"],
     ) -> tuple[Float[Tensor, "batch head key dim"], Float[Tensor, "batch head key dim"]]:
         """Remember new keys and values of one layer; gives all that `span.visible` speaks of."""
-        seen = (
-            torch.cat([self._keys[layer], keys], dim=2),
-            torch.cat([self._values[layer], values], dim=2),
-        )
+        kept = self._keys[layer], self._values[layer]
+        # one row alone replaces only what it no longer sees; of several, the first would miss what the last replaces
+        alone = keys.shape[2] == 1
+        seen = kept if alone else (torch.cat([kept[0], keys], dim=2), torch.cat([kept[1], values], dim=2))
         slots = span.positions % self.window
-        self._keys[layer][self._rows, :, slots] = keys.transpose(1, 2)
-        self._values[layer][self._rows, :, slots] = values.transpose(1, 2)
+        kept[0][self._rows, :, slots] = keys.transpose(1, 2)
+        kept[1][self._rows, :, slots] = values.transpose(1, 2)
         return seen
 
     def advance(self, count: int) -> None:

@@ -32,8 +32,10 @@ def rotation(positions: Int64[Tensor, "#batch row"], *, head_dim: int) -> Rotati
     return Rotation(angles.cos().float(), angles.sin().float())
 
 
-def rotate(vectors: Float[Tensor, "batch head row dim"], turn: Rotation) -> Float[Tensor, "batch head row dim"]:
-    """Turn queries or keys by the angles of their positions."""
+def rotate(
+    vectors: Float[Tensor, "*stack batch head row dim"], turn: Rotation
+) -> Float[Tensor, "*stack batch head row dim"]:
+    """Turn queries and keys by the angles of their positions, in their own precision."""
+    cosine, sine = turn.cosine.to(vectors.dtype), turn.sine.to(vectors.dtype)
     first, second = vectors.chunk(2, dim=-1)
-    turned = (first * turn.cosine - second * turn.sine, first * turn.sine + second * turn.cosine)
-    return torch.cat(turned, dim=-1)
+    return torch.cat((first * cosine - second * sine, first * sine + second * cosine), dim=-1)
