@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from smalti.losses import picture_l1, slope_l1
+from smalti.losses import loud_l2, picture_l1, slope_l1
 
 _INSIDE = torch.tensor([[True, True, True, False, False], [True, True, True, True, True]])
 
@@ -32,3 +32,9 @@ def test_the_picture_counts_a_level_and_the_slope_does_not() -> None:
     one, _ = _pictures()
     assert picture_l1(one + 0.25, one, _INSIDE) == pytest.approx(0.25)
     assert slope_l1(one + 0.25, one, _INSIDE) == pytest.approx(0, abs=1e-6)
+
+
+def test_squares_of_loud_cells_count_more() -> None:
+    silent, loud = torch.zeros(2, 3, 5), torch.ones(2, 3, 5)
+    assert loud_l2(silent + 0.5, silent, _INSIDE, loudness=3.0) == pytest.approx(0.25)
+    assert loud_l2(loud - 0.5, loud, _INSIDE, loudness=3.0) == pytest.approx(1.0)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from smalti.core import Audio, Codec, Condition, Schema, Tokens
 from smalti.evaluate.plan import Request, condition_of
+from smalti.nn.threads import spread
 
 Progress = Callable[[str, int, int], None]
 
@@ -49,13 +50,14 @@ def decode_clips(
     codec: Codec, codes: Sequence[Int64[Tensor, "codebook _"]], *, rows: int, progress: Progress
 ) -> list[Float[Tensor, " _"]]:
     """Sound of codes of one length; few rows at a time, for large batches fall out of a processor's cache."""
-    found: list[Tensor] = []
-    for first in range(0, len(codes), rows):
-        batch = torch.stack(list(codes[first : first + rows]))
-        lengths = torch.full((len(batch),), batch.shape[2] * codec.spec.hop)
-        found.extend(codec.decode(Tokens(batch, codec.spec, lengths)).samples.cpu())
-        progress("decode", len(found), len(codes))
-    return found
+    spec = codec.spec
+
+    def decode(group: Sequence[Tensor]) -> list[Tensor]:
+        batch = torch.stack(list(group))
+        lengths = torch.full((len(batch),), batch.shape[2] * spec.hop)
+        return list(codec.decode(Tokens(batch, spec, lengths)).samples.cpu())
+
+    return _grouped(decode, codes, rows=rows, told=lambda done: progress("decode", done, len(codes)))
 
 
 @torch.no_grad()
@@ -63,9 +65,25 @@ def round_trip(
     codec: Codec, clips: Sequence[Float[Tensor, " _"]], *, rows: int, progress: Progress
 ) -> list[Float[Tensor, " _"]]:
     """Real clips through the codec: the best that any model of its tokens can sound like."""
+    rate = codec.spec.sample_rate
+
+    def there_and_back(group: Sequence[Tensor]) -> list[Tensor]:
+        audio = Audio.batch(Audio.single(clip, rate) for clip in group)
+        return [row.samples[0].cpu() for row in codec.decode(codec.encode(audio)).items()]
+
+    return _grouped(there_and_back, clips, rows=rows, told=lambda done: progress("ceiling", done, len(clips)))
+
+
+def _grouped(
+    work: Callable[[Sequence[Tensor]], list[Tensor]],
+    items: Sequence[Tensor],
+    *,
+    rows: int,
+    told: Callable[[int], None],
+) -> list[Tensor]:
+    """Work on groups of rows, in order, a group a processor."""
     found: list[Tensor] = []
-    for first in range(0, len(clips), rows):
-        audio = Audio.batch(Audio.single(clip, codec.spec.sample_rate) for clip in clips[first : first + rows])
-        found.extend(row.samples[0].cpu() for row in codec.decode(codec.encode(audio)).items())
-        progress("ceiling", len(found), len(clips))
+    for results in spread(work, [items[first : first + rows] for first in range(0, len(items), rows)]):
+        found.extend(results)
+        told(len(found))
     return found

@@ -16,6 +16,21 @@ def picture_l1(
     return _mean((found - wanted).abs(), inside)
 
 
+def loud_l2(
+    found: Float[Tensor, "batch band frame"],
+    wanted: Float[Tensor, "batch band frame"],
+    inside: Bool[Tensor, "batch frame"],
+    *,
+    loudness: float,
+) -> Float[Tensor, ""]:
+    """Mean squared difference over the frames inside, a cell of level 1 counting 1 + `loudness` times a silent one.
+
+    A picture that is mostly silent has silence as its median: with absolute differences alone a codec loses rare short
+    calls altogether. Squares ask for the mean, and loud cells for more of it.
+    """
+    return _mean((1 + loudness * wanted) * (found - wanted).square(), inside)
+
+
 def slope_l1(
     found: Float[Tensor, "batch band frame"],
     wanted: Float[Tensor, "batch band frame"],

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from smalti.audio import read
 from smalti.core import Audio, Codec, DataError, Tokenizer
 from smalti.data.manifest import SCHEMA, TRACKS, Manifest
+from smalti.nn.threads import spread
 from smalti.store import TokenStore, replace_folder, write_bytes, write_store
 from smalti.transcode.files import Progress, no_progress, write_decoded
 from smalti.transcode.names import wav_paths
@@ -126,14 +128,16 @@ def _encoded(
 ) -> Iterator[Int64[Tensor, "codebook _"] | str]:
     """Codes of each clip, or why it has none; a batch at a time."""
     rows = clips.select([RECORDING, SHIFT, "samples"]).to_pylist()
-    for first in range(0, len(rows), batch):
-        waves = [
-            _wave(manifest.root / row[RECORDING], row[SHIFT], row["samples"], tokenizer.spec.sample_rate)
-            for row in rows[first : first + batch]
-        ]
-        good = [Audio.single(wave, tokenizer.spec.sample_rate) for wave in waves if not isinstance(wave, str)]
+    spec = tokenizer.spec
+
+    def encoded(group: list[dict[str, Any]]) -> list[Tensor | str]:
+        waves = [_wave(manifest.root / row[RECORDING], row[SHIFT], row["samples"], spec.sample_rate) for row in group]
+        good = [Audio.single(wave, spec.sample_rate) for wave in waves if not isinstance(wave, str)]
         codes = iter([item.codes[0] for item in tokenizer.encode(Audio.batch(good)).items()] if good else [])
-        yield from (wave if isinstance(wave, str) else next(codes) for wave in waves)
+        return [wave if isinstance(wave, str) else next(codes) for wave in waves]
+
+    for found in spread(encoded, [rows[first : first + batch] for first in range(0, len(rows), batch)]):
+        yield from found
 
 
 def _wave(path: Path, shift: int, samples: int, sample_rate: int) -> Float[Tensor, " sample"] | str:

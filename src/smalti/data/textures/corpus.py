@@ -71,8 +71,23 @@ def textures(
         StoreError: if there is no space left.
     """
     ordered = orders(kinds, clips=clips, seconds=seconds, vary=vary, moving=moving, seed=seed)
+    return write_corpus(to, ordered, seconds=seconds, sample_rate=sample_rate)
+
+
+def write_corpus(
+    to: Path, ordered: Sequence[Order], *, seconds: float, sample_rate: int, measured: bool = True
+) -> TexturesReport:
+    """Render exactly these clips; files, errors and report as of `textures`.
+
+    Args:
+        to: folder.
+        ordered: the clips.
+        seconds: duration of each.
+        sample_rate: in Hz.
+        measured: False leaves the estimators alone, which take as long as rendering; `estimates` is then empty.
+    """
     columns = [p for texture, names in _varied(ordered).items() for p in texture.parameters if p.name in names]
-    made = [_make(to, order, seconds=seconds, sample_rate=sample_rate) for order in ordered]
+    made = [_make(to, order, seconds=seconds, sample_rate=sample_rate, measured=measured) for order in ordered]
     _write_tables(to, made, columns)
     heard = {p.key: [m.heard[p.key] for m in made if p.key in m.heard] for p in columns}
     spent = sum(m.spent for m in made)
@@ -102,7 +117,7 @@ def _varied(ordered: Sequence[Order]) -> dict[Texture, Iterable[str]]:
     return {order.texture: order.curves for order in ordered}
 
 
-def _make(to: Path, order: Order, *, seconds: float, sample_rate: int) -> _Made:
+def _make(to: Path, order: Order, *, seconds: float, sample_rate: int, measured: bool) -> _Made:
     """Render, write and measure one clip."""
     kind = order.texture
     begun = time.perf_counter()
@@ -122,7 +137,7 @@ def _make(to: Path, order: Order, *, seconds: float, sample_rate: int) -> _Made:
     tracks: list[dict[str, object]] = [
         {"path": order.path, "name": name, "rate": CONTROL_RATE, "values": clip.tracks[name]} for name in order.curves
     ]
-    still = () if order.moves else [name for name in order.curves if name in kind.estimate]
+    still = () if order.moves or not measured else [name for name in order.curves if name in kind.estimate]
     heard = {kind.parameter(n).key: (clip.values[n], estimate(kind.name, n, clip.samples, sample_rate)) for n in still}
     return _Made(row, tracks, heard, spent)
 

@@ -1,0 +1,213 @@
+"""The page of a demo: what it heard, what came back, what the model made of it, and the commands to go on with."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from smalti.audio import write
+from smalti.core import Audio, Codec, Parameter, Schema
+from smalti.demo import page, pictures
+from smalti.evaluate import GeneratedClip, TrajectoryScore
+from smalti.store import write_bytes
+
+Heard = tuple[str, Audio, Audio]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One knob turned while a sound goes on.
+
+    Attributes:
+        key: `label.name`.
+        samples: the sound, at the codec's rate.
+        parameter: the knob.
+        score: what was asked and measured over time.
+    """
+
+    key: str
+    samples: Float[Tensor, " sample"]
+    parameter: Parameter
+    score: TrajectoryScore
+
+
+def write_report(
+    out: Path,
+    result: Mapping[str, Any],
+    *,
+    heard: Sequence[Heard],
+    made: Sequence[GeneratedClip],
+    passages: Sequence[Passage],
+    codec: Codec,
+    schema: Schema,
+) -> None:
+    """Write `report.html` and, in `sounds-made/`, what it plays as WAV files.
+
+    Args:
+        out: the demo's folder.
+        result: what report.json holds.
+        heard: label, held-out clip, and the clip after the codec.
+        made: generated clips; the first of each label is shown.
+        passages: turned knobs.
+        codec, schema: the codec, and what the model can be told.
+    """
+    first = {clip.request.label or "sound": clip for clip in reversed(made)}
+    rate = codec.spec.sample_rate
+    for name, samples in [(p.key, p.samples) for p in passages] + [(k, c.samples) for k, c in sorted(first.items())]:
+        write(out / "sounds-made" / f"{_file_name(name)}.wav", Audio.single(samples, rate))
+    example = codec.encode(heard[0][1])
+    banner = page.picture(pictures.mosaic(example.codes[0, :, :96], vocab=codec.spec.vocab), alt="audio tokens")
+    sections = [
+        _summary(result),
+        _codec(result["codec"], heard),
+        _model(result["generation"], first, rate),
+        _knobs(result["generation"], passages, rate, schema),
+        _stages(result),
+        _next(out, schema),
+    ]
+    lead = "Sound heard as tokens, tokens continued by a language model, and heard again as sound."
+    write_bytes(out / "report.html", page.page("smalti demo", lead, banner, sections).encode())
+
+
+def _summary(result: Mapping[str, Any]) -> str:
+    codec, scores = result["codec"], result["generation"]
+    facts = [(f"{codec['log_mel_l1_db']:.2f} dB", "log-mel distance of held-out clips"),
+             (f"{codec['bitrate'] / 1000:.2f} kbit/s", "codec bit rate")]  # fmt: skip
+    if "label_accuracy" in scores:
+        facts.append((f"{scores['label_accuracy']:.1%}", "generated clips recognised"))
+    knobs = [score["spearman"] for score in scores.get("parameter_correlation", {}).values()]
+    if knobs:
+        facts.append((f"{sum(knobs) / len(knobs):.2f}", "asked and measured, mean rank correlation"))
+    if "bits_per_token" in scores:
+        bits = scores["bits_per_token"]
+        facts.append((f"{bits['model']:.2f} bit", f"per token (counting pairs: {bits['bigram']:.2f})"))
+    facts.append((f"{sum(result['stages'].values()) / 60:.1f} min", "for all of this"))
+    lead = f"Sounds: {result['source']}. Every figure is measured on clips and parameter values kept out of training."
+    return page.section("In short", lead, page.tiles(facts), _failed(result["failed"]))
+
+
+def _failed(failed: Sequence[Mapping[str, str]]) -> str:
+    if not failed:
+        return ""
+    rows = [(row["path"], row["reason"]) for row in failed]
+    return "<p>These files could not be used:</p>" + page.table(["file", "why"], rows)
+
+
+def _codec(scores: Mapping[str, Any], heard: Sequence[Heard]) -> str:
+    lead = (
+        "melvqvae/tiny writes each 46 ms of sound as four codes. Each pair of players is a clip it never trained on, "
+        "before and after."
+    )
+    rows = [(label, value) for label, value in scores["by_label"].items()]
+    peers = [
+        (f"Opus ({name}), {p['bitrate'] / 1000:.2f} kbit/s", p["log_mel_l1_db"]) for name, p in scores["peers"].items()
+    ]
+    ours = (f"smalti, {scores['bitrate'] / 1000:.2f} kbit/s", scores["log_mel_l1_db"])
+    used = [(f"codebook {q}", value) for q, value in enumerate(scores["perplexity"])]
+    tables = [
+        page.card("Distance, all held-out clips", page.table(["codec", "dB"], [ours, *peers])),
+        page.card("Distance by label", page.table(["label", "dB"], rows)),
+        page.card("Effective codes in use", page.table(["", "perplexity"], used)),
+    ]
+    pairs = [_pair(label, before, after) for label, before, after in heard]
+    return page.section("The codec", lead, page.grid(tables), page.grid(pairs))
+
+
+def _pair(label: str, before: Audio, after: Audio) -> str:
+    parts = (_sound(name, a.samples[0], a.sample_rate) for name, a in (("before", before), ("after", after)))
+    return page.card(label, *parts)
+
+
+def _sound(name: str, samples: Float[Tensor, " sample"], rate: int) -> str:
+    image = page.picture(pictures.spectrogram(samples, sample_rate=rate), alt=f"spectrogram, {name}")
+    return f"<small>{page.text(name)}</small>{image}{page.player(samples, sample_rate=rate)}"
+
+
+def _model(scores: Mapping[str, Any], first: Mapping[str, GeneratedClip], rate: int) -> str:
+    lead = (
+        "synthformer/tiny continues those codes from nothing, told only a label and parameters. One clip of each label:"
+    )
+    cards = [
+        page.card(_asked(label, clip), _sound("generated", clip.samples, rate)) for label, clip in sorted(first.items())
+    ]
+    facts: list[tuple[str, float]] = []
+    for key, name in (
+        ("label_accuracy", "recognised, generated"),
+        ("label_accuracy_ceiling", "recognised, real through the codec"),
+        ("label_accuracy_truth", "recognised, real"),
+        ("copy_rate", "two-second spans copied from training"),
+    ):
+        if scores.get(key) is not None:
+            facts.append((name, scores[key]))
+    facts += [(f"bits per token, {name}", value) for name, value in scores.get("bits_per_token", {}).items()]
+    facts += [(f"Fréchet distance (own embedding), {name}", value) for name, value in scores.get("frechet", {}).items()]
+    return page.section("The model", lead, page.grid(cards), page.table(["", ""], facts))
+
+
+def _asked(label: str, clip: GeneratedClip) -> str:
+    settings = ", ".join(f"{name} {value:.3g}" for name, value in clip.request.values.items())
+    return f"{label} {settings}".strip()
+
+
+def _knobs(scores: Mapping[str, Any], passages: Sequence[Passage], rate: int, schema: Schema) -> str:
+    found = scores.get("parameter_correlation")
+    if not found:
+        return ""
+    lead = (
+        "Each parameter was asked for at values that training never heard, and measured on the generated sound by an "
+        "estimator. The ceiling is the same measure on real clips through the codec; the null is clips generated "
+        "without the parameter."
+    )
+    logs = {p.key for p in schema.parameters if p.scale == "log"}
+    scatters = [page.card(key, page.picture(_scatter(key, s, log=key in logs), alt=key)) for key, s in found.items()]
+    head = ["parameter", "rank corr.", "ceiling", "null", "median error", "unit", "relative", "codec's own error"]
+    rows = [
+        (key, s["spearman"], s.get("ceiling", "–"), s.get("null", "–"), s["median_error"], s["unit"] or "–",
+         f"{s['relative_median_error']:.0%}", s.get("median_error_ceiling", "–"))
+        for key, s in found.items()
+    ]  # fmt: skip
+    turned = [page.card(f"{p.key}, turned for ten seconds", *_turned(p, rate)) for p in passages]
+    return page.section("The knobs", lead, page.table(head, rows), page.grid(scatters), page.grid(turned))
+
+
+def _scatter(key: str, score: Mapping[str, Any], *, log: bool) -> bytes:
+    series = {"codec": score.get("measured_ceiling"), "generated": score["measured"]}
+    shown = {name: values for name, values in series.items() if values}
+    return pictures.scatter(score["asked"], shown, title=key, unit=score["unit"], log=log)
+
+
+def _turned(passage: Passage, rate: int) -> Iterator[str]:
+    score, knob = passage.score, passage.parameter
+    curve = pictures.trajectory(score.times, score.asked, score.measured, unit=knob.unit, log=knob.scale == "log")
+    yield _sound(f"correlation {score.correlation:.2f}", passage.samples, rate)
+    yield page.picture(curve, alt="asked and measured over time")
+
+
+def _stages(result: Mapping[str, Any]) -> str:
+    rows = [(name, seconds) for name, seconds in result["stages"].items()]
+    lead = f"Seconds of each stage, on {result['threads']} threads of this machine."
+    return page.section("Time", lead, page.table(["stage", "seconds"], rows))
+
+
+def _next(out: Path, schema: Schema) -> str:
+    label = f" --label {schema.labels[0]}" if schema.labels else ""
+    knob = next((p for p in schema.parameters if p.label in (None, *schema.labels[:1])), None)
+    turn = f" --set {knob.name}={knob.low:g}:{knob.high:g}" if knob else ""
+    lines = [
+        f"smalti generate {out}/model{label}{turn} --seconds 10 --to new.wav",
+        f"smalti reconstruct {out}/codec my-sound.wav --to heard-again",
+        f"smalti encode {out}/codec my-sound.wav --to my-sound.smt",
+        f"smalti evaluate codec {out}/codec --data my-manifest.csv --json",
+        "smalti train synthformer/tiny --data my-tokens --out my-model train.steps=5000",
+        "smalti demo my-folder-of-sounds --out mine",
+    ]
+    return page.section(
+        "Go on", "The runs are in this folder; any of these commands works on them.", page.commands(lines)
+    )
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
