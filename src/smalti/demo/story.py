@@ -36,6 +36,7 @@ from smalti.store import TokenStore, write_bytes
 from smalti.systems.registry import load_codec, load_lm
 from smalti.systems.training import train
 from smalti.systems.transcoding import encode
+from smalti.transcode.versions import RECORDING, SHIFT
 
 CLIPS = 300
 SHIFTS = 2
@@ -150,7 +151,7 @@ def _references(
     splits = manifest.table["split"].to_pylist()
     codes: dict[str, list[Any]] = {"train": [], "test": []}
     for i, (path, shift) in enumerate(
-        zip(store.clips["path"].to_pylist(), store.clips["shift"].to_pylist(), strict=True)
+        zip(store.clips[RECORDING].to_pylist(), store.clips[SHIFT].to_pylist(), strict=True)
     ):
         row = known[path]
         if splits[row] == "train":
