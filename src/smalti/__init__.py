@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smalti.audio import read, write
+    from smalti.audio import read, resample, write
     from smalti.core import Audio, Codec, Encoder, StreamingCodec, Tokenizer, TokenLM, Tokens, TokenSpec
     from smalti.systems import load
 
@@ -20,10 +20,11 @@ __all__ = [
     "Tokens",
     "load",
     "read",
+    "resample",
     "write",
 ]
 
-_ROOMS = {"read": "smalti.audio", "write": "smalti.audio", "load": "smalti.systems"}
+_ROOMS = {"read": "smalti.audio", "resample": "smalti.audio", "write": "smalti.audio", "load": "smalti.systems"}
 
 
 def __getattr__(name: str) -> Any:
