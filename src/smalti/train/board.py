@@ -36,7 +36,8 @@ class Board:
 
     def audio(self, name: str, audio: Audio, step: int) -> None:
         """Add one item to listen to."""
-        self._write(step, summary=summary.audio(name, audio.samples.detach().cpu(), sample_rate=audio.sample_rate))
+        samples = audio.samples.detach().cpu().clamp(-1, 1)  # louder ones would be reported on standard output
+        self._write(step, summary=summary.audio(name, samples, sample_rate=audio.sample_rate))
 
     def close(self) -> None:
         """Close the file."""

@@ -1,0 +1,41 @@
+"""Proof for every system: `smalti train` on its real preset, killed at random moments, ends with equal bytes."""
+
+import os
+import sys
+
+import pytest
+
+from faults.kills import prove_resume
+from smalti.cli import run
+
+pytestmark = pytest.mark.faults
+
+STEPS = {"melvqvae/tiny": 60, "synthformer/tiny": 60}
+SMALTI = [sys.executable, "-c", "from smalti.cli import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A manifest for the codec, and the store that a codec just begun makes of it."""
+    folder = tmp_path_factory.mktemp("data")
+    sounds, codec, tokens = (folder / name for name in ("sounds", "codec", "tokens"))
+    brief = ["train.steps=20", "cadence.checkpoint=20"]
+    for line in (
+        ["textures", "--to", sounds, "--clips", "8", "--seconds", "4"],
+        ["train", "melvqvae/tiny", "--data", sounds, "--out", codec, *brief],
+        ["encode", codec, "--data", sounds / "manifest.csv", "--to", tokens],
+    ):
+        assert run([str(word) for word in line]) == 0
+    return {"melvqvae/tiny": sounds, "synthformer/tiny": tokens}
+
+
+@pytest.mark.parametrize("preset", STEPS)
+def test_a_killed_training_resumes_to_the_same_bytes(preset, data, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
+    brief = [f"train.steps={STEPS[preset]}", "cadence.checkpoint=7", "cadence.log=1", "cadence.evaluate=30"]
+
+    def command(folder):
+        return [*SMALTI, "train", preset, "--data", str(data[preset]), "--out", str(folder), *brief]
+
+    proof = prove_resume(command, tmp_path, kills=10, seed=len(preset))
+    assert proof.equal == proof.kills == 10 and proof.stray == (), proof
