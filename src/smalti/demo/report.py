@@ -56,6 +56,7 @@ def write_report(
     """
     first = {clip.request.label or "sound": clip for clip in reversed(made)}
     rate = codec.spec.sample_rate
+    (out / "sounds-made").mkdir(parents=True, exist_ok=True)
     for name, samples in [(p.key, p.samples) for p in passages] + [(k, c.samples) for k, c in sorted(first.items())]:
         write(out / "sounds-made" / f"{_file_name(name)}.wav", Audio.single(samples, rate))
     example = codec.encode(heard[0][1])

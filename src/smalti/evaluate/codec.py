@@ -1,7 +1,7 @@
 """Scores of a codec: how far its sound is from the original, what it costs in bits, codes and seconds.
 
 Conventions: the yardstick is `log_mel_l1_db`, meant over files; perplexity and usage count the true frames of all
-files; a real-time factor is seconds of work per second of audio, so below one is faster than real time.
+files; a real-time factor is seconds of work of one thread per second of audio, so below one is faster than real time.
 """
 
 import time
@@ -18,6 +18,7 @@ from smalti.core import Audio, Codec, DataError, SpecError, Tokens
 from smalti.evaluate.opus import Peer
 from smalti.evaluate.reports import to_json
 from smalti.evaluate.yardstick import log_mel_l1_db
+from smalti.nn.threads import spread
 from smalti.quantize import codebook_usage, perplexity
 
 Clip = tuple[str, Audio]
@@ -97,19 +98,56 @@ def evaluate_codec(
         DataError: if there is no clip, or one without samples.
     """
     tally = _Tally()
-    for group in _groups(clips, batch):
+
+    def hear(group: list[Clip]) -> _RoundTrip:
         _validate(group, codec.spec.sample_rate)
-        audio = Audio.batch(audio for _, audio in group)
-        tokens, decoded = tally.round_trip(codec, audio)
-        tally.codes.extend(row.codes[0] for row in tokens.items())
-        for (name, original), heard in zip(group, decoded.items(), strict=True):
-            tally.score(name, original, heard, (labels or {}).get(name))
-            tally.hear_peers(original, peers or {})
+        return _round_trip(codec, group, peers or {})
+
+    for heard in spread(hear, _groups(clips, batch)):
+        tally.add(heard, labels or {})
         if progress:
             progress(len(tally.files))
     if not tally.files:
         raise DataError("found no clip to evaluate; give one or more")
     return tally.report(codec)
+
+
+@dataclass(frozen=True, slots=True)
+class _RoundTrip:
+    """Some clips there and back: seconds spent, and of each clip its name, length, codes, distance and peers."""
+
+    names: list[str]
+    lengths: list[float]
+    codes: list[Tensor]
+    distances: list[float]
+    peers: list[tuple[str, float, int]]
+    encode_seconds: float
+    decode_seconds: float
+
+
+def _round_trip(codec: Codec, group: list[Clip], peers: Mapping[str, Peer]) -> _RoundTrip:
+    begin = time.perf_counter()
+    tokens = codec.encode(Audio.batch(audio for _, audio in group))
+    codes = tokens.codes.cpu()  # waits for an accelerator, so that the clock is honest
+    between = time.perf_counter()
+    decoded = codec.decode(tokens)
+    heard = Audio(decoded.samples.cpu(), decoded.sample_rate, decoded.lengths.cpu()).items()
+    end = time.perf_counter()
+    pairs = [(original.samples[0].cpu(), there.samples[0]) for (_, original), there in zip(group, heard, strict=True)]
+    rate, others = codec.spec.sample_rate, []
+    for _, original in group:
+        for name, peer in peers.items():
+            clip = peer(original)
+            others.append((name, log_mel_l1_db(original.samples[0].cpu(), clip.samples, rate), clip.bits))
+    return _RoundTrip(
+        names=[name for name, _ in group],
+        lengths=[audio.seconds for _, audio in group],
+        codes=[row.codes[0] for row in Tokens(codes, tokens.spec, tokens.lengths.cpu()).items()],
+        distances=[log_mel_l1_db(before, after, rate) for before, after in pairs],
+        peers=others,
+        encode_seconds=between - begin,
+        decode_seconds=end - between,
+    )
 
 
 @dataclass(slots=True)
@@ -123,27 +161,15 @@ class _Tally:
     distances: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     bits: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
-    def round_trip(self, codec: Codec, audio: Audio) -> tuple[Tokens, Audio]:
-        begin = time.perf_counter()
-        tokens = codec.encode(audio)
-        codes = tokens.codes.cpu()  # waits for an accelerator, so that the clock is honest
-        between = time.perf_counter()
-        decoded = codec.decode(tokens)
-        heard = Audio(decoded.samples.cpu(), decoded.sample_rate, decoded.lengths.cpu())
-        self.encode_seconds += between - begin
-        self.decode_seconds += time.perf_counter() - between
-        return Tokens(codes, tokens.spec, tokens.lengths.cpu()), heard
-
-    def score(self, name: str, original: Audio, heard: Audio, label: str | None) -> None:
-        distance = log_mel_l1_db(original.samples[0].cpu(), heard.samples[0], original.sample_rate)
-        self.files.append(FileScore(path=name, log_mel_l1_db=distance, seconds=original.seconds, label=label))
-
-    def hear_peers(self, original: Audio, peers: Mapping[str, Peer]) -> None:
-        for name, peer in peers.items():
-            clip = peer(original)
-            distance = log_mel_l1_db(original.samples[0].cpu(), clip.samples, original.sample_rate)
+    def add(self, heard: _RoundTrip, labels: Mapping[str, str]) -> None:
+        self.codes.extend(heard.codes)
+        self.encode_seconds += heard.encode_seconds
+        self.decode_seconds += heard.decode_seconds
+        for name, distance, seconds in zip(heard.names, heard.distances, heard.lengths, strict=True):
+            self.files.append(FileScore(path=name, log_mel_l1_db=distance, seconds=seconds, label=labels.get(name)))
+        for name, distance, bits in heard.peers:
             self.distances[name].append(distance)
-            self.bits[name] += clip.bits
+            self.bits[name] += bits
 
     def report(self, codec: Codec) -> CodecReport:
         seconds = sum(file.seconds for file in self.files)

@@ -4,8 +4,9 @@ One short clip is too little for two threads: they wait for each other longer th
 faster, and its bits do not depend on how many threads there are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
@@ -14,12 +15,12 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-def spread(work: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result]:
+def spread(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
     """`work` of every item, in order and without gradients, as many at a time as torch has threads.
 
     Args:
         work: must not depend on what the others do.
-        items: what it is given, one each.
+        items: what it is given, one each; taken only a few ahead of what has been handed out.
     """
     threads = torch.get_num_threads()
 
@@ -31,6 +32,12 @@ def spread(work: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator
     try:
         torch.set_num_threads(1)
         with ThreadPoolExecutor(threads) as pool:
-            yield from pool.map(alone, items)
+            waiting: deque[Future[_Result]] = deque()
+            for item in items:
+                waiting.append(pool.submit(alone, item))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
     finally:
         torch.set_num_threads(threads)

@@ -14,7 +14,7 @@ class ModelConfig(Settings):
     pattern: Literal["parallel", "delay", "flat"] = Field(default="delay", description="how codes become rows")
     width: int = Field(default=192, gt=0, description="of the residual stream, a multiple of 2 x heads")
     layers: int = Field(default=3, gt=0)
-    heads: int = Field(default=6, gt=0)
+    heads: int = Field(default=4, gt=0)
     window: int = Field(default=64, gt=0, description="rows that a row sees, itself included")
     condition_width: int = Field(default=64, gt=0, description="of the vector that labels and parameters become")
     modulation: Literal["adaln", "film"] = Field(default="adaln", description="how conditions enter each layer")
@@ -37,7 +37,7 @@ class TrainConfig(Settings):
 
     steps: int = Field(default=1200, gt=0)
     seed: int = Field(default=0, ge=0)
-    learning_rate: float = Field(default=2e-3, gt=0, description="at its peak")
+    learning_rate: float = Field(default=3e-3, gt=0, description="at its peak")
     final_rate: float = Field(default=1e-4, ge=0, description="learning rate at the end")
     warmup: float = Field(default=0.05, ge=0, le=1, description="fraction of the run until the peak")
     weight_decay: float = Field(default=0.05, ge=0, description="of matrices, not of biases and gains")
