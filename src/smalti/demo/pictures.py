@@ -51,6 +51,7 @@ def scatter(
     if log:
         axes.set_xscale("log")
         axes.set_yscale("log")
+        axes.minorticks_off()
     axes.set_title(title, fontsize=8, color=INK)
     axes.set_xlabel(f"asked{f' ({unit})' if unit else ''}", fontsize=7)
     axes.legend(fontsize=6, frameon=False)
@@ -66,6 +67,7 @@ def trajectory(
     axes.plot(seconds, measured, color=SERIES["measured"], linewidth=1.2, marker="o", markersize=2, label="measured")
     if log and min(asked) > 0:
         axes.set_yscale("log")
+        axes.minorticks_off()
     axes.set_xlabel("seconds", fontsize=7)
     axes.set_ylabel(unit, fontsize=7)
     axes.legend(fontsize=6, frameon=False)
