@@ -31,16 +31,6 @@ def loud_l2(
     return _mean((1 + loudness * wanted) * (found - wanted).square(), inside)
 
 
-def slope_l1(
-    found: Float[Tensor, "batch band frame"],
-    wanted: Float[Tensor, "batch band frame"],
-    inside: Bool[Tensor, "batch frame"],
-) -> Float[Tensor, ""]:
-    """Mean absolute difference of the steps from frame to frame, which keeps onsets sharp; 0 if there are none."""
-    both = inside[:, 1:] & inside[:, :-1]
-    return _mean((found.diff(dim=2) - wanted.diff(dim=2)).abs(), both)
-
-
 def _mean(difference: Tensor, inside: Tensor) -> Tensor:
     chosen = inside[:, None].to(difference)
     return (difference * chosen).sum() / (chosen.sum() * difference.shape[1]).clamp(min=1)

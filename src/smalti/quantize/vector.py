@@ -33,9 +33,10 @@ class VectorQuantizer(nn.Module):
 
     @torch.no_grad()
     def start(self, latents: Float[Tensor, "batch dim frame"]) -> None:
-        """Place the code vectors by k-means."""
-        points = _points(latents.float())
-        self._reset(kmeans(points, centres=self.vocab), share=len(points) / self.vocab / len(latents))
+        """Place the code vectors by k-means, each as if one latent a step had chosen it so far."""
+        self.vectors.copy_(kmeans(_points(latents.float()), centres=self.vocab))
+        self.counts.fill_(1)
+        self.sums.copy_(self.vectors)
 
     def forward(self, latents: Float[Tensor, "batch dim frame"], *, restart_below: float = 0.0) -> Quantized:
         """Quantise; in training mode move the code vectors towards the latents that chose them.
@@ -85,11 +86,6 @@ class VectorQuantizer(nn.Module):
         chosen = points[torch.randint(len(points), (number,)).to(points.device)]
         self.counts[dead] = uniform
         self.sums[dead] = chosen * uniform
-
-    def _reset(self, vectors: Tensor, *, share: float) -> None:
-        self.vectors.copy_(vectors)
-        self.counts.fill_(share)
-        self.sums.copy_(vectors * share)
 
 
 def _points(latents: Float[Tensor, "batch dim frame"]) -> Float[Tensor, "point dim"]:

@@ -69,7 +69,6 @@ class TrainConfig(Settings):
     commitment: float = Field(default=0.25, ge=0, description="weight of the latents' distance to their code vectors")
     loud: float = Field(default=4.0, ge=0, description="weight of squared differences, which keep rare calls alive")
     loudness: float = Field(default=4.0, ge=0, description="how much more a cell of full level counts in these")
-    slope: float = Field(default=0.0, ge=0, description="weight of the distance of steps from frame to frame")
     quantize_from: float = Field(default=0.05, ge=0, le=1, description="fraction of the run without codebooks")
     restart_below: float = Field(default=0.1, ge=0, description="share of uniform usage under which a code is idle")
     restart_until: float = Field(

@@ -17,7 +17,7 @@ from smalti.data.batches import choose_clips, step_generator
 from smalti.data.manifest import Manifest
 from smalti.evaluate.yardstick import log_mel_l1_db
 from smalti.features import log_mel
-from smalti.losses import loud_l2, picture_l1, slope_l1
+from smalti.losses import loud_l2, picture_l1
 from smalti.quantize import perplexity
 from smalti.store import Weights
 from smalti.systems.melvqvae.autoencoder import MelAutoencoder, Rebuilt
@@ -132,7 +132,7 @@ class MelVQVAERecipe:
             restart_below=train.restart_below if step < self._restart_until else 0.0,
         )
         losses = self._losses(rebuilt, picture, inside)
-        weights = {"picture": 1.0, "loud": train.loud, "slope": train.slope, "commitment": train.commitment}
+        weights = {"picture": 1.0, "loud": train.loud, "commitment": train.commitment}
         loss = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
         update(loss, parameters=self.model.parameters(), optimiser=self.optimiser, engine=self.engine, clip=train.clip)
         found = {name: float(value.detach()) for name, value in losses.items()}
@@ -203,7 +203,6 @@ class MelVQVAERecipe:
         return {
             "picture": picture_l1(rebuilt.picture, wanted, judged),
             "loud": loud_l2(rebuilt.picture, wanted, judged, loudness=self.config.train.loudness),
-            "slope": slope_l1(rebuilt.picture, wanted, judged),
             "commitment": rebuilt.commitment,
         }
 
