@@ -4,8 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 JOBS ?= 2
-# waiting threads sleep: where cores are shared, spinning ones make small tensors a hundred times slower
+# waiting threads soon sleep: where cores are shared, spinning ones make small tensors a hundred times slower
 export OMP_WAIT_POLICY ?= PASSIVE
+export GOMP_SPINCOUNT ?= 2000
 
 .PHONY: env demo test check bench faults clean
 
