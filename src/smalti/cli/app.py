@@ -33,8 +33,8 @@ _VERBS = {
 def main() -> NoReturn:
     """Run the command line of this process and end it with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
-    # read when torch is imported: threads that spin make small tensors a hundred times slower on a busy machine, threads
-    # that sleep at once cost half the speed of training on a quiet one
+    # read when torch is imported: threads that spin make small tensors a hundred times slower on a busy machine,
+    # threads that sleep at once cost half the speed of training on a quiet one
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     if _DEBUG not in sys.argv:
