@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from smalti.audio import read
+from smalti.config import load_settings
 from smalti.core import Audio, Codec, Condition, TokenLM, Tokens
 from smalti.data.manifest import Manifest
 from smalti.demo.progress import Narrator
@@ -33,7 +34,8 @@ from smalti.evaluate import (
 )
 from smalti.generate import Sampling, Setting, condition, generate
 from smalti.store import TokenStore, write_bytes
-from smalti.systems.registry import load_codec, load_lm
+from smalti.systems.registry import find_preset, load_codec, load_lm
+from smalti.systems.synthformer import SynthformerConfig
 from smalti.systems.training import train
 from smalti.systems.transcoding import encode
 from smalti.transcode.versions import RECORDING, SHIFT
@@ -44,6 +46,8 @@ SAMPLING = Sampling(top_p=0.95)
 SWEEP_SECONDS = 10.0
 _LONGEST_CLIP = 10.0
 _MOST_REFERENCES = 400
+_PASSES = 8
+_FEWEST_STEPS = 100
 
 
 @dataclass
@@ -90,7 +94,8 @@ def demo(folder: Path | None = None, *, out: Path = Path("demo-out"), seed: int 
     with story.stage("encode", "tokens: writing the store"):
         encode(out / "codec", (), data=material.model, to=out / "tokens", shifts=SHIFTS)
     with story.stage("train_model", "model: learning to continue tokens"):
-        train("synthformer/tiny", data=out / "tokens", out=out / "model", resume=True, overrides=overrides)
+        brief = [f"train.steps={_steps(TokenStore.open(out / 'tokens'), overrides)}"]
+        train("synthformer/tiny", data=out / "tokens", out=out / "model", resume=True, overrides=[*overrides, *brief])
     model = load_lm(out / "model")
     with story.stage("score_model", "model: generating, and measuring what it made"):
         scored = _score_model(model, codec, material, out / "tokens", seed=seed, narrator=story.narrator)
@@ -103,6 +108,14 @@ def demo(folder: Path | None = None, *, out: Path = Path("demo-out"), seed: int 
         )
     write_bytes(out / "report.json", (json.dumps(result, indent=1) + "\n").encode())
     return result
+
+
+def _steps(store: TokenStore, overrides: Sequence[str]) -> int:
+    """Steps of the preset, fewer for a small store: after eight passes a model learns its clips by heart."""
+    settings = load_settings(SynthformerConfig, find_preset("synthformer/tiny")[1], overrides)
+    frames = sum(store.spec.frames(samples) for samples in store.clips["samples"].to_pylist())
+    enough = _PASSES * frames // (settings.shown.batch * settings.shown.crop)
+    return min(settings.train.steps, max(_FEWEST_STEPS, enough))
 
 
 def _material(folder: Path | None, to: Path, *, clips: int, seed: int) -> Material:
