@@ -70,3 +70,19 @@ def test_fourier_features_are_slow_waves():
     assert math.isclose(CYCLES[0], 0.25) and math.isclose(CYCLES[-1], 2)
     assert torch.allclose(features[:, 0], torch.sin(torch.pi / 2 * values), atol=1e-6)
     assert torch.equal(features[0, len(CYCLES) :], torch.ones(len(CYCLES)))
+
+
+def test_rows_that_see_all_see_later_ones_and_never_the_absent():
+    torch.manual_seed(0)
+    net = Transformer(_settings(modulation="film")).eval()
+    rows, told = torch.randn(2, 9, 24), torch.randn(2, 1, 10)
+    present = torch.ones(2, 9, dtype=torch.bool)
+    present[1, 6:] = False
+    found = net(rows, told, present=present)
+    later, absent = rows.clone(), rows.clone()
+    later[0, 8] += 1
+    absent[1, 7] += 1
+    assert not torch.allclose(net(later, told, present=present)[0, 0], found[0, 0], atol=1e-6)
+    assert torch.equal(net(absent, told, present=present)[1, :6], found[1, :6])
+    alone = net(rows[1:, :6], told[1:], present=present[1:, :6])
+    torch.testing.assert_close(alone, found[1:, :6], rtol=0, atol=1e-5)

@@ -38,7 +38,7 @@ class BandedAttention(nn.Module):
         rows: Float[Tensor, "batch row dim"],
         turn: Rotation,
         remember: Remember | None = None,
-        visible: Bool[Tensor, "batch 1 row key"] | None = None,
+        visible: Bool[Tensor, "batch 1 #row key"] | None = None,
     ) -> Float[Tensor, "batch row dim"]:
         """Mix each row with those it sees.
 
@@ -46,15 +46,17 @@ class BandedAttention(nn.Module):
             rows: all rows from the first; or with `remember`, the next few.
             turn: of the rows' positions.
             remember: keeps new keys and values, gives back all that `visible` marks as seen or not.
+            visible: which keys each row sees, in place of the band.
         """
         batch, count, width = rows.shape
         split = self.project_in(rows).view(batch, count, 3, self.heads, width // self.heads)
         split = split.permute(2, 0, 3, 1, 4)
         (queries, keys), values = rotate(split[:2], turn), split[2]
-        if remember is None:
+        if remember is not None:
+            keys, values = remember(keys, values)
+        if remember is None and visible is None:
             mixed = banded_attention(queries, keys, values, window=self.window)
         else:
-            keys, values = remember(keys, values)
             mixed = attend(queries, keys, values, visible)
         return self.project_out(mixed.transpose(1, 2).reshape(batch, count, width))
 
@@ -87,7 +89,7 @@ def attend(
     queries: Float[Tensor, "*batch query dim"],
     keys: Float[Tensor, "*batch key dim"],
     values: Float[Tensor, "*batch key dim"],
-    visible: Bool[Tensor, "*#batch query key"] | None,
+    visible: Bool[Tensor, "*#batch #query key"] | None,
 ) -> Float[Tensor, "*batch query dim"]:
     """softmax(Q Kᵀ / √d) V over what is visible.
 

@@ -1,4 +1,5 @@
-"""The one transformer: banded and causal, pre-norm, with conditions in every layer and an exact ring cache.
+"""The one transformer: banded and causal, or seeing all at once; pre-norm, with conditions in every layer and an exact
+ring cache.
 
 Each branch is `x + gate · drop(branch(norm(x) · (1 + scale) + shift))`: the residual path itself is the identity.
 """
@@ -7,14 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from smalti.core import ParameterError
 from smalti.nn.attention import BandedAttention, Remember
 from smalti.nn.modulation import BranchModulation, Modulation, ModulationKind
-from smalti.nn.ring import RingCache, Span
+from smalti.nn.ring import RingCache
 from smalti.nn.rope import Rotation, rotation
 
 
@@ -80,14 +81,24 @@ class Transformer(nn.Module):
         rows: Float[Tensor, "batch row dim"],
         condition: Float[Tensor, "batch #row condition_dim"],
         cache: RingCache | None = None,
+        present: Bool[Tensor, "batch row"] | None = None,
     ) -> Float[Tensor, "batch row dim"]:
-        """All rows at once; or with a cache the next rows of each history, at most `window` of them."""
+        """All rows at once; or with a cache the next rows of each history, at most `window` of them.
+
+        Args:
+            rows: vectors.
+            condition: of every row, or one for all.
+            cache: what was heard before.
+            present: in place of the causal band every row sees all rows that are present, earlier and later; each item
+                needs at least one. What is not present changes no other row.
+        """
         span = cache.span(rows.shape[1]) if cache else None
+        visible = span.visible if span else None if present is None else present[:, None, None]
         positions = span.positions if span else torch.arange(rows.shape[1], device=rows.device)[None]
         turn = rotation(positions, head_dim=self.settings.head_dim)
         for layer, (block, parts) in enumerate(zip(self.blocks, self.modulation(condition), strict=True)):
             remember = partial(cache.extend, layer, span) if cache and span else None
-            rows = block(rows, parts, turn, remember, span)
+            rows = block(rows, parts, turn, remember, visible)
         if cache:
             cache.advance(rows.shape[1])
         return self.norm(rows)
@@ -119,10 +130,10 @@ class _Block(nn.Module):
         parts: tuple[BranchModulation, BranchModulation],
         turn: Rotation,
         remember: Remember | None,
-        span: Span | None,
+        visible: Tensor | None,
     ) -> Tensor:
         mixing, thinking = parts
-        heard = self.attention(mixing.before(self.norm(rows)), turn, remember, span.visible if span else None)
+        heard = self.attention(mixing.before(self.norm(rows)), turn, remember, visible)
         rows = rows + mixing.after(self.drop(heard))
         return rows + thinking.after(self.drop(self.feed_forward(thinking.before(self.norm(rows)))))
 

@@ -1,0 +1,65 @@
+"""What a maker and its judge want of each other, and how loudly the judge may speak."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+_TINY = 1e-4
+
+
+def hinge_discriminator(real: Sequence[Tensor], made: Sequence[Tensor]) -> Float[Tensor, ""]:
+    """Mean over judges of ½ (mean max(0, 1 - D(real)) + mean max(0, 1 + D(made))): 1 for a judge that says nothing.
+
+    Args:
+        real: scores of real things, one tensor of any shape per judge.
+        made: scores of made ones, in the same order.
+    Source: Lim & Ye 2017 (geometric GAN), eq. 10.
+    """
+    pairs = zip(real, made, strict=True)
+    losses = [0.5 * ((1 - good).relu().mean() + (1 + bad).relu().mean()) for good, bad in pairs]
+    return torch.stack(losses).mean()
+
+
+def hinge_generator(made: Sequence[Tensor]) -> Float[Tensor, ""]:
+    """Mean over judges of -mean D(made)."""
+    return -torch.stack([scores.mean() for scores in made]).mean()
+
+
+def feature_matching(real: Sequence[Sequence[Tensor]], made: Sequence[Sequence[Tensor]]) -> Float[Tensor, ""]:
+    """Mean absolute difference of what judges hear within, over judges and layers; no gradient to the real side.
+
+    Args:
+        real: per judge the outputs of its layers for real things.
+        made: the same for made ones.
+    Source: Kumar et al. 2019 (MelGAN), eq. 4. Differs: the mean over layers and judges, not their sum.
+    """
+    pairs = [(a, b) for one, other in zip(real, made, strict=True) for a, b in zip(one, other, strict=True)]
+    return torch.stack([(b - a.detach()).abs().mean() for a, b in pairs]).mean()
+
+
+def adaptive_weight(
+    reconstruction: Float[Tensor, ""],
+    adversarial: Float[Tensor, ""],
+    last_layer: Tensor,
+    *,
+    low: float = 0.0,
+    high: float = 1.0,
+) -> Float[Tensor, ""]:
+    """The weight at which the judge pulls the last layer as hard as the reconstruction does.
+
+        |d reconstruction / d w| / (|d adversarial / d w| + 10⁻⁴), clamped to low…high
+
+    Costs two partial backward passes: ask for it only when the judge speaks.
+
+    Args:
+        reconstruction, adversarial: losses of one graph, which stays usable.
+        last_layer: weight w of the maker's last layer.
+        low, high: bounds.
+    Source: Esser et al. 2021 (VQGAN), eq. 7.
+    """
+    norms = [
+        torch.autograd.grad(loss, last_layer, retain_graph=True)[0].norm() for loss in (reconstruction, adversarial)
+    ]
+    return (norms[0] / (norms[1] + _TINY)).clamp(low, high).detach()

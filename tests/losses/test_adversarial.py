@@ -1,0 +1,28 @@
+"""Laws of the adversarial losses: their values at rest, where gradients go, and the weight that balances two pulls."""
+
+import torch
+
+from smalti.losses import adaptive_weight, feature_matching, hinge_discriminator, hinge_generator
+
+
+def test_a_judge_that_says_nothing_costs_one_and_a_sure_one_nothing():
+    nothing = [torch.zeros(2, 3), torch.zeros(2, 5)]
+    assert float(hinge_discriminator(nothing, nothing)) == 1
+    assert float(hinge_discriminator([torch.full((2, 3), 1.5)], [torch.full((2, 3), -1.5)])) == 0
+    assert float(hinge_generator([torch.full((2, 3), 2.0), torch.full((7,), 4.0)])) == -3
+
+
+def test_features_of_real_things_get_no_gradient():
+    real, made = torch.randn(2, 4, requires_grad=True), torch.randn(2, 4, requires_grad=True)
+    feature_matching([[real]], [[made]]).backward()
+    assert real.grad is None and made.grad is not None
+    assert float(feature_matching([[real, real]], [[real, real]])) == 0
+
+
+def test_the_adaptive_weight_makes_both_pulls_equal_within_its_bounds():
+    last = torch.tensor([3.0, -1.0], requires_grad=True)
+    reconstruction, adversarial = (last * torch.tensor([2.0, 0.0])).sum(), (last * torch.tensor([0.0, 4.0])).sum()
+    assert abs(float(adaptive_weight(reconstruction, adversarial, last, high=10)) - 0.5) < 1e-4
+    assert float(adaptive_weight(reconstruction, adversarial, last, low=0.7, high=0.8)) == torch.tensor(0.7)
+    reconstruction.backward()  # the graph is still there
+    assert last.grad is not None
