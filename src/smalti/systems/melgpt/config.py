@@ -1,6 +1,6 @@
 """Settings of the models over a mel codec's token grid: which kind, its sizes, and how it learns."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -30,11 +30,21 @@ class GPTConfig(NetConfig):
     )
 
 
+class MaskedConfig(NetConfig):
+    """All codes at once, in a few passes, hearing both sides."""
+
+    kind: Literal["masked"] = "masked"
+    window: int = Field(default=53, gt=0, description="frames that the model hears at once")
+
+
+ModelConfig = Annotated[GPTConfig | MaskedConfig, Field(discriminator="kind")]
+
+
 class MelGPTConfig(Settings):
     """All of a melgpt run."""
 
     system: Literal["melgpt"] = "melgpt"
-    model: GPTConfig = GPTConfig()
+    model: ModelConfig = GPTConfig()
     shown: ShownConfig = ShownConfig(crop=53)
     train: TrainConfig = TrainConfig()
     cadence: Cadence = Cadence()

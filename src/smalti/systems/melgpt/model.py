@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from smalti.core import Schema, TokenSpec
+from smalti.nn.masked_lm import MaskedTransformer
 from smalti.nn.token_lm import TokenTransformer
-from smalti.systems.melgpt.config import MelGPTConfig
+from smalti.systems.melgpt.config import GPTConfig, MelGPTConfig
 from smalti.systems.melgpt.gpt import build_gpt
+from smalti.systems.melgpt.masked import build_masked
 from smalti.train.token_lm import open_token_model
 
-Model = TokenTransformer
+Model = TokenTransformer | MaskedTransformer
 
 
 def build_melgpt(config: MelGPTConfig, spec: TokenSpec, schema: Schema) -> Model:
@@ -17,7 +19,10 @@ def build_melgpt(config: MelGPTConfig, spec: TokenSpec, schema: Schema) -> Model
     Raises:
         ParameterError: if the sizes do not fit each other.
     """
-    return build_gpt(config.model, spec=spec, schema=schema)
+    model = config.model
+    if isinstance(model, GPTConfig):
+        return build_gpt(model, spec=spec, schema=schema)
+    return build_masked(model, spec=spec, schema=schema)
 
 
 def load_melgpt(folder: Path) -> Model:
