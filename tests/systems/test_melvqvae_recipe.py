@@ -24,7 +24,8 @@ coarse_blocks = 1
 latent = 6
 window = 8
 [model.quantizer]
-codebooks = 2
+kind = "rvq"
+depth = 2
 vocab = 16
 [vocoder]
 inversion_steps = 5
