@@ -15,13 +15,14 @@ from torch import Tensor
 from smalti.core import Audio
 from smalti.data.batches import choose_clips, step_generator
 from smalti.data.manifest import Manifest
+from smalti.data.waveforms import ManifestRecordings, Piece, WaveformRecordings
 from smalti.evaluate.yardstick import log_mel_l1_db
 from smalti.features import log_mel
 from smalti.losses import loud_l2, picture_l1
 from smalti.quantize import PlainQuantizer, perplexity
 from smalti.store import Weights
 from smalti.systems.melvqvae.autoencoder import MelAutoencoder, Rebuilt
-from smalti.systems.melvqvae.clips import ManifestRecordings, PictureClips, Piece, WaveformRecordings
+from smalti.systems.melvqvae.clips import PictureClips
 from smalti.systems.melvqvae.config import ImageNetConfig, MelVQVAEConfig
 from smalti.systems.melvqvae.model import MelVQVAE
 from smalti.train import Engine, Samples, Schedule, set_rate, update
