@@ -140,3 +140,6 @@ class MaskedLM(Protocol):
         A condition of one frame holds for all. Frames behind an item's own `frames` are padding, which no frame hears.
         """
         ...
+
+
+LanguageModel = TokenLM | MaskedLM

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from smalti.config import Settings, load_settings
-from smalti.core import Codec, ConfigError, MaskedLM, SpecError, StoreError, TokenLM, nearest
+from smalti.core import Codec, ConfigError, LanguageModel, MaskedLM, SpecError, StoreError, TokenLM, nearest
 from smalti.train import Engine, Recipe
 
 CONFIG, TOKENIZER = "config.toml", "tokenizer"
 _HERE = Path(__file__).parent
 _Ability = TypeVar("_Ability")
-LanguageModel = TokenLM | MaskedLM
 Model = Codec | LanguageModel
 
 
@@ -174,7 +173,7 @@ def _synthformer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return synthformer_recipe(settings, [TokenStore.open(data)], engine=engine)
 
 
-def _melgpt(folder: Path) -> TokenLM | MaskedLM:
+def _melgpt(folder: Path) -> LanguageModel:
     from smalti.systems.melgpt import load_melgpt
 
     return load_melgpt(folder)
