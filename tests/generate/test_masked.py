@@ -57,7 +57,7 @@ def counted(frames: int) -> torch.Tensor:
 @pytest.mark.parametrize("passes", [1, 4, 16])
 def test_a_window_takes_exactly_the_passes_that_are_asked_for(passes: int):
     lm = Noise()
-    found = generate_masked(lm, told(8), sampling=Sampling(), seeds=[0, 1], filling=Filling(passes=passes))
+    found = generate_masked(lm, told(8), sampling=Sampling(filling=Filling(passes=passes)), seeds=[0, 1])
     assert len(lm.heard) == passes <= 16
     assert found.shape == (2, 2, 8) and int(found.max()) < SPEC.vocab
 
@@ -70,13 +70,13 @@ def test_sixteen_passes_are_enough_unless_more_are_asked_for():
 
 def test_blanks_become_fewer_as_the_cosine_says():
     lm = Noise()
-    generate_masked(lm, told(5), sampling=Sampling(), seeds=[0], filling=Filling(passes=4))
+    generate_masked(lm, told(5), sampling=Sampling(filling=Filling(passes=4)), seeds=[0])
     assert [int((heard == SPEC.vocab).sum()) for heard in lm.heard] == [10, 9, 7, 3]
 
 
 def test_a_code_once_kept_stays():
     lm = Noise()
-    found = generate_masked(lm, told(8), sampling=Sampling(), seeds=[3], filling=Filling(passes=6))
+    found = generate_masked(lm, told(8), sampling=Sampling(filling=Filling(passes=6)), seeds=[3])
     for heard in lm.heard:
         kept = heard != SPEC.vocab
         assert torch.equal(heard[kept], found[kept])
@@ -103,7 +103,7 @@ def test_outside_a_gap_every_code_is_kept_and_both_sides_are_heard(gap: slice):
 def test_long_sounds_are_made_in_windows_that_hear_what_came_before():
     lm = Counter()
     prompt = tokens(counted(3))
-    found = generate_masked(lm, told(20), sampling=Sampling(), seeds=[0], prompt=prompt, filling=Filling(passes=2))
+    found = generate_masked(lm, told(20), sampling=Sampling(filling=Filling(passes=2)), seeds=[0], prompt=prompt)
     assert torch.equal(found, counted(23))
     assert len(lm.heard) == 2 * 5  # 3 known of 8, then 4 each: 5 + 4 + 4 + 4 + 3
 

@@ -108,7 +108,7 @@ def test_what_has_been_learnt_is_filled_in_on_demand(tmp_path: Path):
     lm = recipe.learner.average.module.eval()
     for label, step in (("up", 1), ("down", 7)):
         asked = condition(lm.schema, label=label, settings=[], seconds=0.3, frame_rate=SPEC.frame_rate)
-        sampling = Sampling(temperature=0.5, top_p=1.0)
-        codes = generate_masked(lm, asked, sampling=sampling, seeds=range(8), filling=Filling(passes=12, noise=0))
+        sampling = Sampling(temperature=0.5, top_p=1.0, filling=Filling(passes=12, noise=0))
+        codes = generate_masked(lm, asked, sampling=sampling, seeds=range(8))
         assert codes.shape == (8, 2, 24)
         assert ((codes[:, 0, 1:] - codes[:, 0, :-1]) % 8 == step).float().mean() > 0.85

@@ -12,7 +12,6 @@ Source: arXiv:2202.04200, section 3.2; the noise is that of its published code.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Int64
@@ -24,25 +23,6 @@ from smalti.generate.sampling import Sampling, choose
 from smalti.nn.modulation import require_condition
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filling:
-    """How gaps are filled.
-
-    Attributes:
-        passes: calls of the model for each window; with guidance each of a batch twice as large.
-        noise: of the order in which codes are kept, in nats, at the first pass; 0 always keeps the likeliest.
-        overlap: share of a window that is already known, for sounds longer than one window.
-    """
-
-    passes: int = 16
-    noise: float = 4.5
-    overlap: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not (self.passes >= 1 and 0 <= self.noise < math.inf and 0 < self.overlap < 1):
-            raise ParameterError(f"{self} cannot be done; give a pass or more, noise from 0, overlap between 0 and 1")
-
-
 def generate_masked(
     lm: MaskedLM,
     condition: Condition,
@@ -50,7 +30,6 @@ def generate_masked(
     sampling: Sampling,
     seeds: Sequence[int],
     prompt: Tokens | None = None,
-    filling: Filling | None = None,
 ) -> Int64[Tensor, "batch codebook frame"]:
     """Codes of one sound per seed, as long as the condition; behind the prompt, if there is one.
 
@@ -65,7 +44,7 @@ def generate_masked(
     gap = torch.full((len(seeds), lm.spec.codebooks, frames), lm.spec.vocab)
     first = torch.zeros(known.shape[2], dtype=torch.int64)
     asked = condition.at(torch.cat([first, torch.arange(frames)]))
-    return fill(lm, torch.cat([known, gap], dim=2), asked, sampling=sampling, seeds=seeds, filling=filling)
+    return fill(lm, torch.cat([known, gap], dim=2), asked, sampling=sampling, seeds=seeds)
 
 
 def inpaint(
@@ -76,7 +55,6 @@ def inpaint(
     frames: slice,
     sampling: Sampling,
     seeds: Sequence[int],
-    filling: Filling | None = None,
 ) -> Int64[Tensor, "batch codebook frame"]:
     """A sound with some frames made anew, once per seed; every other code stays what it is.
 
@@ -92,7 +70,7 @@ def inpaint(
         found = f"frames {frames.start} to {frames.stop}"
         raise ParameterError(f"found a gap of {found} in a sound of {codes.shape[2]}; choose one inside")
     codes[:, :, frames] = lm.spec.vocab
-    return fill(lm, codes, condition, sampling=sampling, seeds=seeds, filling=filling)
+    return fill(lm, codes, condition, sampling=sampling, seeds=seeds)
 
 
 @torch.inference_mode()
@@ -103,22 +81,20 @@ def fill(
     *,
     sampling: Sampling,
     seeds: Sequence[int],
-    filling: Filling | None = None,
 ) -> Int64[Tensor, "batch codebook frame"]:
     """The same codes with every blank (code V) filled in; rows are blank in the same frames.
 
     Args:
         condition: of every frame, or of one, which then holds for all; one row for each seed or one for all.
     """
-    filling = filling or Filling()
     require_condition(lm.schema, condition)
     batch, _, frames = codes.shape
     told = _spread(condition, batch, frames)
     dice = [torch.Generator().manual_seed(seed) for seed in seeds]
     codes = codes.clone()
     while (blank := (codes == lm.spec.vocab).any(1).any(0)).any():
-        window = next_window(blank, size=lm.window, overlap=filling.overlap)
-        codes[:, :, window] = _filled(lm, codes[:, :, window], told.at(window), sampling, filling, dice)
+        window = next_window(blank, size=lm.window, overlap=sampling.filling.overlap)
+        codes[:, :, window] = _filled(lm, codes[:, :, window], told.at(window), sampling, dice)
     return codes
 
 
@@ -142,12 +118,10 @@ def _filled(
     codes: Tensor,
     told: Condition,
     sampling: Sampling,
-    filling: Filling,
     dice: Sequence[torch.Generator],
 ) -> Tensor:
     """One window."""
-    gaps = codes == lm.spec.vocab
-    total = gaps.sum((1, 2))
+    filling, total = sampling.filling, (codes == lm.spec.vocab).sum((1, 2))
     for number in range(1, filling.passes + 1):
         logits = _guesses(lm, codes, told, sampling).float().cpu()
         chosen = choose(logits.flatten(1, 2), sampling, dice).view(codes.shape)
