@@ -33,6 +33,7 @@ TINY_LM = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+TINY_MASKED = (*TINY_LM, "model.window=8")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Journey:
         tokens: a store, two tokenisations of each training clip.
         lm: a synthformer run.
         gpt: a melgpt run.
+        masked: a melgpt run that fills gaps.
     """
 
     sounds: Path
@@ -52,3 +54,4 @@ class Journey:
     tokens: Path
     lm: Path
     gpt: Path
+    masked: Path
