@@ -28,6 +28,9 @@ class GPTConfig(NetConfig):
     pattern: Literal["parallel", "delay", "flat"] = Field(
         default="flat", description="how codes become rows: flat hears every code before it, delay is the fast mode"
     )
+    positions: Literal["rotary", "factorised"] = Field(
+        default="rotary", description="one number for each row, or two: its frame, and its place in it (flat only)"
+    )
 
 
 class MaskedConfig(NetConfig):
