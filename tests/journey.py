@@ -12,7 +12,7 @@ TINY_CODEC = (
     "model.net.coarse_blocks=1",
     "model.net.latent=4",
     "model.net.window=5",
-    "model.quantizer.codebooks=2",
+    "model.quantizer.depth=2",
     "model.quantizer.vocab=11",
     "vocoder.inversion_steps=3",
     "vocoder.iterations=2",
@@ -33,6 +33,7 @@ TINY_LM = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+TINY_MASKED = (*TINY_LM, "model.window=8")
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,13 @@ class Journey:
         codec: a melvqvae run.
         tokens: a store, two tokenisations of each training clip.
         lm: a synthformer run.
+        gpt: a melgpt run.
+        masked: a melgpt run that fills gaps.
     """
 
     sounds: Path
     codec: Path
     tokens: Path
     lm: Path
+    gpt: Path
+    masked: Path

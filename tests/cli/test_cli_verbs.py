@@ -1,6 +1,7 @@
 """Every verb does its work at tiny size, says so in one JSON object, and keeps stdout for results."""
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from journey import TINY_CODEC, TINY_LM, Journey
 from smalti.audio import read, write
 from smalti.cli import run
 from smalti.core import Audio
+from smalti.store import read_smt
 
 TRANSCODED = {"files", "failed", "audio_seconds", "seconds", "real_time_factor", "bitrate"}
 SCORED = {
@@ -71,7 +73,7 @@ def test_prepare_lists_good_and_bad_and_exits_1(smalti: Verbs, journey: Journey,
 
 
 def test_the_journey_of_a_codec(smalti: Verbs, journey: Journey, clip: Path, tmp_path: Path) -> None:
-    found = smalti("train", "melvqvae/tiny", "--data", journey.sounds, "--out", tmp_path / "run", *TINY_CODEC)
+    found = smalti("train", "melvqvae/textures", "--data", journey.sounds, "--out", tmp_path / "run", *TINY_CODEC)
     assert found["steps"] == 6 and {"run", "seconds", "metrics"} <= found.keys()
     found = smalti("encode", tmp_path / "run", clip, "--to", tmp_path / "a.smt")
     assert found.keys() == TRANSCODED and found["files"] == 1
@@ -118,6 +120,45 @@ def test_generate_continues_a_recording(smalti: Verbs, journey: Journey, clip: P
     assert found["audio_seconds"] == pytest.approx((whole_frames + round(0.5 * 22_050)) / 22_050)
 
 
+def test_generate_continues_the_beginning_of_a_recording(
+    smalti: Verbs, journey: Journey, clip: Path, tmp_path: Path
+) -> None:
+    asked = ("--prompt", clip, "--prompt-seconds", 0.4, "--seconds", 0.3, "--min-p", 0.1, "--guided", "label")
+    for model in (journey.gpt, journey.masked):
+        smalti("generate", model, *asked, "--guidance", 2, "--to", tmp_path / f"{model.name}.smt")
+        smalti("encode", journey.codec, clip, "--to", tmp_path / "whole.smt")
+        codes, whole = read_smt(tmp_path / f"{model.name}.smt").codes, read_smt(tmp_path / "whole.smt").codes
+        half = int(0.4 * 22_050) // 1024
+        # the last of the heard frames may hear what lies behind it in the whole recording, but not in the prompt
+        assert torch.equal(codes[:, :, : half - 3], whole[:, :, : half - 3])
+        assert codes.shape[2] == half + math.ceil(0.3 * 22_050 / 1024)
+
+
+def test_generate_makes_a_gap_anew_and_keeps_every_other_code(
+    smalti: Verbs, journey: Journey, clip: Path, tmp_path: Path
+) -> None:
+    smalti("encode", journey.codec, clip, "--to", tmp_path / "whole.smt")
+    asked = ("generate", journey.masked, "--prompt", clip, "--inpaint", "0.2:0.5", "--label", "rain", "--passes", 3)
+    found = smalti(*asked, "--count", 2, "--to", tmp_path / "o.smt")
+    whole = read_smt(tmp_path / "whole.smt")
+    outside = torch.ones(whole.codes.shape[2], dtype=torch.bool)
+    outside[int(0.2 * 22_050 / 1024) : math.ceil(0.5 * 22_050 / 1024)] = False
+    made = [read_smt(tmp_path / name) for name in ("o-1.smt", "o-2.smt")]
+    for one in made:
+        assert torch.equal(one.codes[:, :, outside], whole.codes[:, :, outside])
+        assert torch.equal(one.lengths, whole.lengths)
+    assert not torch.equal(made[0].codes, made[1].codes)
+    assert found["audio_seconds"] == pytest.approx(2 * int(whole.lengths[0]) / 22_050)
+    smalti(*asked, "--seed", 1, "--to", tmp_path / "o.wav")
+    assert read(tmp_path / "o.wav").lengths.tolist() == whole.lengths.tolist()
+
+
+def test_evaluate_generation_scores_models_that_fill_gaps(smalti: Verbs, journey: Journey) -> None:
+    asked = ("--data", journey.sounds, "--seconds", 0.6, "--clips", 2, "--passes", 2)
+    found = smalti("evaluate", "generation", journey.masked, *asked)["bits_per_token"]
+    assert found.keys() == {"bound", "unigram", "bigram", "bigram_previous", "bigram_row"}
+
+
 def test_evaluate_generation_measures_textures_and_labels(smalti: Verbs, journey: Journey) -> None:
     found = smalti("evaluate", "generation", journey.lm, "--data", journey.sounds, "--seconds", 0.6, "--clips", 2)
     assert set(found["parameter_correlation"]) == {"pistons.rate", "rain.rate"}
@@ -141,7 +182,15 @@ def test_without_json_results_are_lines_for_people(journey: Journey, capsys: pyt
 
 def test_a_process_keeps_stdout_for_results_and_stderr_for_progress(journey: Journey, tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from smalti.cli import main; main()"]
-    arguments = ["train", "melvqvae/tiny", "--data", str(journey.sounds), "--out", str(tmp_path / "run"), *TINY_CODEC]
+    arguments = [
+        "train",
+        "melvqvae/textures",
+        "--data",
+        str(journey.sounds),
+        "--out",
+        str(tmp_path / "run"),
+        *TINY_CODEC,
+    ]
     done = subprocess.run([*command, *arguments, "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["steps"] == 6
@@ -151,7 +200,7 @@ def test_a_process_keeps_stdout_for_results_and_stderr_for_progress(journey: Jou
 def test_a_training_that_is_terminated_saves_and_says_how_to_go_on(journey: Journey, tmp_path: Path) -> None:
     program = "import torch; torch.set_num_threads(1); from smalti.cli import main; main()"
     settings = [*TINY_CODEC, "train.steps=400", "cadence.checkpoint=1000"]
-    command = [sys.executable, "-c", program, "train", "melvqvae/tiny", "--data", str(journey.sounds)]
+    command = [sys.executable, "-c", program, "train", "melvqvae/textures", "--data", str(journey.sounds)]
     command += ["--out", str(tmp_path / "run"), *settings]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

@@ -45,7 +45,7 @@ def test_what_is_no_run_is_refused_with_what_was_found_and_what_is_near(journey:
         tmp_path / "empty": "is an empty folder, wanted a run folder",
         tmp_path / "sound.wav": r"is a \.wav file, wanted a run folder",
         journey.tokens: r"is a token store, wanted a run folder; did you mean '.*/tokens/tokenizer'",
-        journey.sounds.parent / "codek": r"is not there.*did you mean 'codec'\? runs beside it: codec, lm",
+        journey.sounds.parent / "codek": r"is not there.*did you mean 'codec'\? runs beside it: codec, gpt, lm, masked",
         journey.codec / "checkpoints": r"is a folder without config\.toml",
     }
     for path, message in refusals.items():
@@ -80,4 +80,4 @@ def test_a_settings_file_of_ones_own_is_as_good_as_a_preset(tmp_path: Path) -> N
 
 
 def test_presets_are_named_by_system_and_size() -> None:
-    assert {"melvqvae/tiny", "melvqvae/base", "synthformer/tiny", "synthformer/small"} <= set(presets())
+    assert {"melvqvae/tiny", "melvqvae/vas", "synthformer/tiny", "synthformer/small"} <= set(presets())
