@@ -152,9 +152,9 @@ def _synthformer_settings() -> type[Settings]:
 
 def _synthformer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     from smalti.store import TokenStore
-    from smalti.systems.synthformer import SynthformerRecipe
+    from smalti.systems.synthformer import synthformer_recipe
 
-    return SynthformerRecipe(settings, [TokenStore.open(data)], engine=engine)
+    return synthformer_recipe(settings, [TokenStore.open(data)], engine=engine)
 
 
 SYSTEMS: Mapping[str, System] = {
