@@ -44,9 +44,11 @@ class Journey:
         codec: a melvqvae run.
         tokens: a store, two tokenisations of each training clip.
         lm: a synthformer run.
+        gpt: a melgpt run.
     """
 
     sounds: Path
     codec: Path
     tokens: Path
     lm: Path
+    gpt: Path

@@ -15,6 +15,7 @@ from smalti.systems.training import train
 LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Callable[[Journey], Path]]] = {
     "melvqvae": ("melvqvae/tiny", TINY_CODEC, lambda journey: journey.sounds, lambda journey: journey.codec),
     "synthformer": ("synthformer/tiny", TINY_LM, lambda journey: journey.tokens, lambda journey: journey.lm),
+    "melgpt": ("melgpt/tiny", TINY_LM, lambda journey: journey.tokens, lambda journey: journey.gpt),
 }
 
 

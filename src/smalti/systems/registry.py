@@ -157,10 +157,30 @@ def _synthformer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return synthformer_recipe(settings, [TokenStore.open(data)], engine=engine)
 
 
+def _melgpt(folder: Path) -> TokenLM:
+    from smalti.systems.melgpt import load_melgpt
+
+    return load_melgpt(folder)
+
+
+def _melgpt_settings() -> type[Settings]:
+    from smalti.systems.melgpt import MelGPTConfig
+
+    return MelGPTConfig
+
+
+def _melgpt_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.store import TokenStore
+    from smalti.systems.melgpt import melgpt_recipe
+
+    return melgpt_recipe(settings, [TokenStore.open(data)], engine=engine)
+
+
 SYSTEMS: Mapping[str, System] = {
     "mulaw": System(_mulaw),
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
+    "melgpt": System(_melgpt, Learning(_melgpt_settings, _melgpt_recipe, "store")),
 }
 SHIPPED: Mapping[str, Path] = {"mulaw": _HERE / "mulaw" / "shipped"}
 

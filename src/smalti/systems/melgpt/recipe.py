@@ -1,0 +1,22 @@
+"""How the model that a melgpt config asks for learns."""
+
+from collections.abc import Sequence
+
+from smalti.core import Schema
+from smalti.data.token_clips import TokenClips
+from smalti.store import TokenStore
+from smalti.systems.melgpt.config import MelGPTConfig
+from smalti.systems.melgpt.gpt import gpt_recipe
+from smalti.train import Engine, Recipe
+
+
+def melgpt_recipe(
+    config: MelGPTConfig, stores: Sequence[TokenStore], *, schema: Schema | None = None, engine: Engine | None = None
+) -> Recipe:
+    """A recipe of the config's kind for one or more token stores.
+
+    Raises:
+        SpecError, ParameterError: if the stores do not fit each other or the schema, or hold no clip.
+    """
+    data, engine = TokenClips(stores, schema), engine or Engine(config.engine)
+    return gpt_recipe(config, config.model, data, engine)
