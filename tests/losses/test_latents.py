@@ -40,9 +40,7 @@ def test_the_divergence_is_what_torch_says():
 @pytest.mark.parametrize(
     ("mode", "as_maximum", "as_mask"), [(0, 4.0, 4.0), (1, 5.0, 3.0), (2, 5.5, 2.5), (3, 4.0, 0.0)]
 )
-def test_free_bits_are_a_maximum_and_the_published_masks_only_on_request(
-    mode: int, as_maximum: float, as_mask: float
-):
+def test_free_bits_are_a_maximum_and_the_published_masks_only_on_request(mode: int, as_maximum: float, as_mask: float):
     assert float(free_divergence(TWO_CLIPS, mode=mode, target=4.0)) == as_maximum
     assert float(free_divergence(TWO_CLIPS, mode=mode, target=4.0, parity=True)) == as_mask
 

@@ -6,7 +6,6 @@ All in nats. A latent of D dimensions has the posterior N(mean, exp(log_variance
 import math
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -97,7 +96,7 @@ def mutual_information(
     mean: Float[Tensor, "batch latent"],
     log_variance: Float[Tensor, "batch latent"],
 ) -> Float[Tensor, ""]:
-    """An estimate of I_q(x; z) in nats, one latent drawn per clip: mean log q(z|x) - log of the mean q(z|x') over clips.
+    """Estimate I_q(x; z) in nats, one latent drawn per clip: the mean of log q(z|x) - log mean over clips x' of q(z|x').
 
     It cannot exceed the logarithm of the number of clips.
 

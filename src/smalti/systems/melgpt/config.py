@@ -1,10 +1,11 @@
 """Settings of the models over a mel codec's token grid: which kind, its sizes, and how it learns."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from smalti.config import Settings
+from smalti.systems.melgpt.vae_objective import ObjectiveConfig
 from smalti.train import Cadence, EngineSettings
 from smalti.train.token_settings import ShownConfig, TrainConfig
 
@@ -30,12 +31,37 @@ class GPTConfig(NetConfig):
     )
 
 
+class EncoderConfig(Settings):
+    """A transformer that sees a whole clip at once and sums it up."""
+
+    width: int = Field(default=96, gt=0, description="of the residual stream, a multiple of 2 x heads")
+    layers: int = Field(default=2, gt=0)
+    heads: int = Field(default=4, gt=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="share of each branch's output")
+
+
+class VAEConfig(NetConfig):
+    """Code after code as the GPT, steered by one latent vector per clip, which an encoder infers."""
+
+    kind: Literal["vae"] = "vae"
+    pattern: Literal["parallel", "delay", "flat"] = Field(default="flat", description="as of the GPT")
+    latent: int = Field(default=64, gt=0, description="numbers of a clip's latent")
+    encoder: EncoderConfig = EncoderConfig()
+
+
 class MelGPTConfig(Settings):
-    """All of a melgpt run."""
+    """All of a melgpt run; `objective` belongs to kind vae alone."""
 
     system: Literal["melgpt"] = "melgpt"
-    model: GPTConfig = GPTConfig()
+    model: Annotated[GPTConfig | VAEConfig, Field(discriminator="kind")] = GPTConfig()
     shown: ShownConfig = ShownConfig(crop=53)
+    objective: ObjectiveConfig | None = None
     train: TrainConfig = TrainConfig()
     cadence: Cadence = Cadence()
     engine: EngineSettings = EngineSettings()
+
+    @model_validator(mode="after")
+    def _objective_of_a_vae(self) -> "MelGPTConfig":
+        if (self.objective is None) == (self.model.kind == "vae"):
+            raise ValueError(f"[objective] for model.kind = vae and no other, found kind {self.model.kind}")
+        return self

@@ -11,18 +11,18 @@ from smalti.core import Schema, TokenSpec
 from smalti.data.token_clips import TokenClips
 from smalti.nn.token_lm import TokenTransformer
 from smalti.nn.transformer import TransformerSettings
-from smalti.systems.melgpt.config import GPTConfig, MelGPTConfig
+from smalti.systems.melgpt.config import GPTConfig, MelGPTConfig, NetConfig, VAEConfig
 from smalti.train import Engine
 from smalti.train.token_lm import NextCodeRecipe
 
 
-def build_gpt(config: GPTConfig, *, spec: TokenSpec, schema: Schema) -> TokenTransformer:
+def build_gpt(config: GPTConfig | VAEConfig, *, spec: TokenSpec, schema: Schema) -> TokenTransformer:
     """A fresh model, a `core.TokenLM`.
 
     Raises:
         ParameterError: if the sizes do not fit each other.
     """
-    sizes = TransformerSettings(**config.model_dump(exclude={"kind", "pattern"}))
+    sizes = TransformerSettings(**config.model_dump(include=set(NetConfig.model_fields)))
     return TokenTransformer(spec=spec, schema=schema, pattern=config.pattern, transformer=sizes)
 
 

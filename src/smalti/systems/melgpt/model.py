@@ -4,11 +4,12 @@ from pathlib import Path
 
 from smalti.core import Schema, TokenSpec
 from smalti.nn.token_lm import TokenTransformer
-from smalti.systems.melgpt.config import MelGPTConfig
+from smalti.systems.melgpt.config import MelGPTConfig, VAEConfig
 from smalti.systems.melgpt.gpt import build_gpt
+from smalti.systems.melgpt.vae_model import GPTVAE, build_vae
 from smalti.train.token_lm import open_token_model
 
-Model = TokenTransformer
+Model = TokenTransformer | GPTVAE
 
 
 def build_melgpt(config: MelGPTConfig, spec: TokenSpec, schema: Schema) -> Model:
@@ -17,6 +18,8 @@ def build_melgpt(config: MelGPTConfig, spec: TokenSpec, schema: Schema) -> Model
     Raises:
         ParameterError: if the sizes do not fit each other.
     """
+    if isinstance(config.model, VAEConfig):
+        return build_vae(config, spec=spec, schema=schema)
     return build_gpt(config.model, spec=spec, schema=schema)
 
 
