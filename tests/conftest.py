@@ -30,7 +30,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     from smalti.systems.transcoding import encode
 
     made = Journey(sounds, *(sounds.parent / name for name in ("codec", "tokens", "lm", "gpt")))
-    train("melvqvae/tiny", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
+    train("melvqvae/textures", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
     encode(made.codec, data=sounds, to=made.tokens, shifts=2)
     train("synthformer/tiny", data=made.tokens, out=made.lm, overrides=TINY_LM, progress=False)
     train("melgpt/tiny", data=made.tokens, out=made.gpt, overrides=TINY_LM, progress=False)

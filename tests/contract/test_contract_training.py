@@ -13,7 +13,7 @@ from smalti.systems import SYSTEMS, training
 from smalti.systems.training import train
 
 LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Callable[[Journey], Path]]] = {
-    "melvqvae": ("melvqvae/tiny", TINY_CODEC, lambda journey: journey.sounds, lambda journey: journey.codec),
+    "melvqvae": ("melvqvae/textures", TINY_CODEC, lambda journey: journey.sounds, lambda journey: journey.codec),
     "synthformer": ("synthformer/tiny", TINY_LM, lambda journey: journey.tokens, lambda journey: journey.lm),
     "melgpt": ("melgpt/tiny", TINY_LM, lambda journey: journey.tokens, lambda journey: journey.gpt),
 }
@@ -73,7 +73,7 @@ def test_a_run_is_not_continued_with_other_data(journey: Journey, tmp_path: Path
     manifest = tmp_path / "sounds" / "manifest.csv"
     manifest.write_text("\n".join(manifest.read_text().splitlines()[:-1]) + "\n")
     with pytest.raises(ConfigError, match="other data"):
-        train("melvqvae/tiny", data=tmp_path / "sounds", out=tmp_path / "run", overrides=TINY_CODEC, resume=True)
+        train("melvqvae/textures", data=tmp_path / "sounds", out=tmp_path / "run", overrides=TINY_CODEC, resume=True)
 
 
 def test_a_store_that_cannot_be_heard_is_refused_and_nothing_is_written(journey: Journey, tmp_path: Path) -> None:

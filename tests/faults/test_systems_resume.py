@@ -10,7 +10,7 @@ from smalti.cli import run
 
 pytestmark = pytest.mark.faults
 
-STEPS = {"melvqvae/tiny": 60, "synthformer/tiny": 60, "melgpt/tiny": 30}
+STEPS = {"melvqvae/textures": 60, "synthformer/tiny": 60, "melgpt/tiny": 30, "melgpt/masked": 30}
 SMALTI = [sys.executable, "-c", "from smalti.cli import main; main()"]
 
 
@@ -22,11 +22,12 @@ def data(tmp_path_factory):
     brief = ["train.steps=20", "cadence.checkpoint=20"]
     for line in (
         ["textures", "--to", sounds, "--clips", "8", "--seconds", "4"],
-        ["train", "melvqvae/tiny", "--data", sounds, "--out", codec, *brief],
+        ["train", "melvqvae/textures", "--data", sounds, "--out", codec, *brief],
         ["encode", codec, "--data", sounds / "manifest.csv", "--to", tokens],
     ):
         assert run([str(word) for word in line]) == 0
-    return {"melvqvae/tiny": sounds, "synthformer/tiny": tokens, "melgpt/tiny": tokens}
+    models = ("synthformer/tiny", "melgpt/tiny", "melgpt/masked")
+    return {"melvqvae/textures": sounds, **dict.fromkeys(models, tokens)}
 
 
 @pytest.mark.parametrize("preset", STEPS)

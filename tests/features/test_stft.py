@@ -38,3 +38,9 @@ def test_a_block_without_a_frame_and_a_hop_that_does_not_fit_are_refused() -> No
         stft(_noise(1, 63), n_fft=64, hop=16, centred=False)
     with pytest.raises(ParameterError, match="does not divide"):
         inverse_stft(torch.zeros(1, 33, 4, dtype=torch.complex64), hop=15)
+
+
+def test_a_window_shorter_than_its_frame_stands_in_the_middle_as_librosa_has_it() -> None:
+    noise = _noise(1, 500)
+    wanted = librosa.stft(noise[0].numpy(), n_fft=64, win_length=41, hop_length=10, pad_mode="constant")
+    assert np.allclose(stft(noise, n_fft=64, window=41, hop=10)[0].numpy(), wanted, atol=1e-5)

@@ -10,8 +10,9 @@ from smalti.audio import write
 from smalti.config import load_settings, to_toml
 from smalti.core import Audio, DataError, StoreError
 from smalti.data.manifest import Manifest
+from smalti.data.waveforms import WaveformRecordings
 from smalti.systems.melvqvae import MelVQVAEConfig, MelVQVAERecipe, load_melvqvae
-from smalti.systems.melvqvae.clips import PictureClips, WaveformRecordings
+from smalti.systems.melvqvae.clips import PictureClips
 from smalti.train import Engine, NamesClips, Recipe, RunFolder, ShowsSamples, fit
 
 _TINY = """
@@ -24,7 +25,8 @@ coarse_blocks = 1
 latent = 6
 window = 8
 [model.quantizer]
-codebooks = 2
+kind = "rvq"
+depth = 2
 vocab = 16
 [vocoder]
 inversion_steps = 5

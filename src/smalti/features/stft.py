@@ -14,14 +14,15 @@ from smalti.core import ParameterError
 
 
 def stft(
-    samples: Float[Tensor, "batch sample"], *, n_fft: int, hop: int, centred: bool = True
+    samples: Float[Tensor, "batch sample"], *, n_fft: int, hop: int, window: int | None = None, centred: bool = True
 ) -> Complex[Tensor, "batch bin frame"]:
-    """Short-time Fourier transform with a periodic Hann window as long as `n_fft`.
+    """Short-time Fourier transform with a periodic Hann window.
 
     Args:
         samples: waveforms.
         n_fft: samples per frame, even.
         hop: samples from one frame to the next.
+        window: samples of the window, in the middle of the frame; by default all of it.
         centred: frame t is centred on sample t·hop (1 + N // hop frames, zeros beyond the ends);
             otherwise it begins there and only frames that lie inside are given.
     Returns:
@@ -35,14 +36,14 @@ def stft(
     if samples.shape[1] < n_fft:
         raise ParameterError(f"{samples.shape[1]} samples hold no frame of {n_fft}; give more, or centre the frames")
     frames = samples.unfold(1, n_fft, hop)
-    return torch.fft.rfft(frames * _window(n_fft).to(samples)).mT
+    return torch.fft.rfft(frames * _window(n_fft, window or n_fft).to(samples)).mT
 
 
 def stft_magnitude(
-    samples: Float[Tensor, "batch sample"], *, n_fft: int, hop: int, centred: bool = True
+    samples: Float[Tensor, "batch sample"], *, n_fft: int, hop: int, window: int | None = None, centred: bool = True
 ) -> Float[Tensor, "batch bin frame"]:
     """|STFT|; a full-scale sine in the middle of a bin reads n_fft / 4. Arguments as in `stft`."""
-    return stft(samples, n_fft=n_fft, hop=hop, centred=centred).abs()
+    return stft(samples, n_fft=n_fft, hop=hop, window=window, centred=centred).abs()
 
 
 def inverse_stft(spectrum: Complex[Tensor, "batch bin frame"], *, hop: int) -> Float[Tensor, "batch sample"]:
@@ -60,7 +61,7 @@ def inverse_stft(spectrum: Complex[Tensor, "batch bin frame"], *, hop: int) -> F
     n_fft = 2 * (spectrum.shape[1] - 1)
     if n_fft // 2 % hop:
         raise ParameterError(f"hop {hop} does not divide half a frame of {n_fft}; choose one that does")
-    window = _window(n_fft).to(spectrum.real)
+    window = _window(n_fft, n_fft).to(spectrum.real)
     frames = torch.fft.irfft(spectrum.mT, n=n_fft) * window
     energy = _overlap_add((window * window).expand(1, frames.shape[1], n_fft), hop)
     inside = slice(n_fft // 2, n_fft // 2 + (frames.shape[1] - 1) * hop)
@@ -79,5 +80,7 @@ def _overlap_add(frames: Float[Tensor, "batch frame sample"], hop: int) -> Float
 
 
 @cache
-def _window(n_fft: int) -> Float[Tensor, " sample"]:
-    return torch.hann_window(n_fft, periodic=True, dtype=torch.float64).float()
+def _window(n_fft: int, length: int) -> Float[Tensor, " sample"]:
+    missing = n_fft - length
+    hann = torch.hann_window(length, periodic=True, dtype=torch.float64).float()
+    return torch.nn.functional.pad(hann, (missing // 2, missing - missing // 2))

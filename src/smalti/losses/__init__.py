@@ -12,9 +12,12 @@ from smalti.losses.latents import (
     prior_divergence,
 )
 from smalti.losses.spectral import loud_l2, picture_l1
+from smalti.losses.waveform import PUBLISHED_RESOLUTIONS, Resolution, mel_l1, multi_resolution_stft
 
 __all__ = [
+    "PUBLISHED_RESOLUTIONS",
     "FreeBits",
+    "Resolution",
     "active_units",
     "adaptive_weight",
     "feature_matching",
@@ -25,6 +28,8 @@ __all__ = [
     "importance_weights",
     "log_density",
     "loud_l2",
+    "mel_l1",
+    "multi_resolution_stft",
     "mutual_information",
     "picture_l1",
     "prior_divergence",

@@ -96,7 +96,7 @@ def mutual_information(
     mean: Float[Tensor, "batch latent"],
     log_variance: Float[Tensor, "batch latent"],
 ) -> Float[Tensor, ""]:
-    """Estimate I_q(x; z) in nats, one latent drawn per clip: the mean of log q(z|x) - log mean over clips x' of q(z|x').
+    """Estimate I_q(x; z) in nats, one latent drawn per clip: mean of log q(z|x) - log of the mean over clips of q(z|·).
 
     It cannot exceed the logarithm of the number of clips.
 

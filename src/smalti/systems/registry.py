@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from smalti.config import Settings, load_settings
-from smalti.core import Codec, ConfigError, SpecError, StoreError, TokenLM, nearest
+from smalti.core import Codec, ConfigError, LanguageModel, MaskedLM, SpecError, StoreError, TokenLM, nearest
 from smalti.train import Engine, Recipe
 
 CONFIG, TOKENIZER = "config.toml", "tokenizer"
 _HERE = Path(__file__).parent
 _Ability = TypeVar("_Ability")
+Model = Codec | LanguageModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,11 @@ class System:
         learning: None if there is nothing to learn.
     """
 
-    load: Callable[[Path], Codec | TokenLM]
+    load: Callable[[Path], Model]
     learning: Learning | None = None
 
 
-def load(run: str | Path) -> Codec | TokenLM:
+def load(run: str | Path) -> Model:
     """Open what a run has learnt, or a shipped model by its name.
 
     Raises:
@@ -73,13 +74,28 @@ def load_codec(run: str | Path) -> Codec:
 
 
 def load_lm(run: str | Path) -> TokenLM:
-    """Open a language model's run.
+    """Open the run of a language model that continues.
 
     Raises:
         StoreError: as `load`.
         SpecError: if it is something else.
     """
-    return _able(load(run), TokenLM, f"{run} is a codec, wanted a language model; train one on its tokens first")
+    model = load_language_model(run)
+    refusal = f"{run} fills gaps, wanted a language model that continues; train one such as melgpt/tiny"
+    return _able(model, TokenLM, refusal)
+
+
+def load_language_model(run: str | Path) -> LanguageModel:
+    """Open a language model's run, whether it continues or fills gaps.
+
+    Raises:
+        StoreError: as `load`.
+        SpecError: if it is something else.
+    """
+    model = load(run)
+    if isinstance(model, TokenLM | MaskedLM):
+        return model
+    raise SpecError(f"{run} is a codec, wanted a language model; train one on its tokens first")
 
 
 def system_of(run: Path) -> str:
@@ -157,7 +173,7 @@ def _synthformer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return synthformer_recipe(settings, [TokenStore.open(data)], engine=engine)
 
 
-def _melgpt(folder: Path) -> TokenLM:
+def _melgpt(folder: Path) -> LanguageModel:
     from smalti.systems.melgpt import load_melgpt
 
     return load_melgpt(folder)

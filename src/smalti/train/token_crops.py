@@ -61,12 +61,16 @@ class TokenCrops:
         inputs = corrupt(targets, vocab=self.clips.spec.vocab, most=self.shown.corruption, generator=generator)
         return Crops(targets, inputs, condition.labels, condition.values)
 
-    def held_out(self) -> Iterator[Crops]:
-        """Beginnings of clips kept out of training, evenly chosen and as they are; the last batch may be smaller."""
+    def held_out(self, *, longest: int = _LONGEST) -> Iterator[Crops]:
+        """Beginnings of clips kept out of training, evenly chosen and as they are; the last batch may be smaller.
+
+        Args:
+            longest: most crops that fit into one of them.
+        """
         held_out = self.clips.held_out
         chosen = held_out[torch.linspace(0, len(held_out) - 1, min(len(held_out), _MOST_HELD_OUT)).long()]
         for clips in chosen.split(self.shown.batch) if len(held_out) else ():
-            targets, condition = self._cut(clips, torch.zeros_like(clips), _LONGEST * self.shown.crop)
+            targets, condition = self._cut(clips, torch.zeros_like(clips), longest * self.shown.crop)
             yield Crops(targets, targets, condition.labels, condition.values)
 
     def names(self, step: int) -> list[str]:

@@ -49,11 +49,21 @@ class VAEConfig(NetConfig):
     encoder: EncoderConfig = EncoderConfig()
 
 
+class MaskedConfig(NetConfig):
+    """All codes at once, in a few passes, hearing both sides."""
+
+    kind: Literal["masked"] = "masked"
+    window: int = Field(default=53, gt=0, description="frames that the model hears at once")
+
+
+ModelConfig = Annotated[GPTConfig | MaskedConfig | VAEConfig, Field(discriminator="kind")]
+
+
 class MelGPTConfig(Settings):
     """All of a melgpt run; `objective` belongs to kind vae alone."""
 
     system: Literal["melgpt"] = "melgpt"
-    model: Annotated[GPTConfig | VAEConfig, Field(discriminator="kind")] = GPTConfig()
+    model: ModelConfig = GPTConfig()
     shown: ShownConfig = ShownConfig(crop=53)
     objective: ObjectiveConfig | None = None
     train: TrainConfig = TrainConfig()

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from smalti.core import Schema, TokenSpec
+from smalti.nn.masked_lm import MaskedTransformer
 from smalti.nn.token_lm import TokenTransformer
-from smalti.systems.melgpt.config import MelGPTConfig, VAEConfig
+from smalti.systems.melgpt.config import GPTConfig, MelGPTConfig, VAEConfig
 from smalti.systems.melgpt.gpt import build_gpt
+from smalti.systems.melgpt.masked import build_masked
 from smalti.systems.melgpt.vae_model import GPTVAE, build_vae
 from smalti.train.token_lm import open_token_model
 
-Model = TokenTransformer | GPTVAE
+Model = TokenTransformer | MaskedTransformer | GPTVAE
 
 
 def build_melgpt(config: MelGPTConfig, spec: TokenSpec, schema: Schema) -> Model:
@@ -18,9 +20,12 @@ def build_melgpt(config: MelGPTConfig, spec: TokenSpec, schema: Schema) -> Model
     Raises:
         ParameterError: if the sizes do not fit each other.
     """
-    if isinstance(config.model, VAEConfig):
+    model = config.model
+    if isinstance(model, GPTConfig):
+        return build_gpt(model, spec=spec, schema=schema)
+    if isinstance(model, VAEConfig):
         return build_vae(config, spec=spec, schema=schema)
-    return build_gpt(config.model, spec=spec, schema=schema)
+    return build_masked(model, spec=spec, schema=schema)
 
 
 def load_melgpt(folder: Path) -> Model:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from smalti.core import Schema
 from smalti.data.token_clips import TokenClips
 from smalti.store import TokenStore
-from smalti.systems.melgpt.config import MelGPTConfig, VAEConfig
+from smalti.systems.melgpt.config import GPTConfig, MelGPTConfig, VAEConfig
 from smalti.systems.melgpt.gpt import gpt_recipe
+from smalti.systems.melgpt.masked import masked_recipe
 from smalti.systems.melgpt.vae_recipe import VAERecipe
 from smalti.train import Engine, Recipe
 
@@ -20,6 +21,9 @@ def melgpt_recipe(
         SpecError, ParameterError: if the stores do not fit each other or the schema, or hold no clip.
     """
     data, engine = TokenClips(stores, schema), engine or Engine(config.engine)
-    if isinstance(config.model, VAEConfig):
+    model = config.model
+    if isinstance(model, GPTConfig):
+        return gpt_recipe(config, model, data, engine)
+    if isinstance(model, VAEConfig):
         return VAERecipe(config, data, engine)
-    return gpt_recipe(config, config.model, data, engine)
+    return masked_recipe(config, model, data, engine)

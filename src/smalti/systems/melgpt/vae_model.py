@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from smalti.config import mix
 from smalti.core import Condition, ParameterError, Posterior, Schema, Tokens, TokenSpec
-from smalti.nn.token_lm import TokenStepper, TokenTransformer
+from smalti.nn.token_lm import TokenStepper, TokenTransformer, refuse_misfits
 from smalti.systems.melgpt.config import MelGPTConfig, VAEConfig
 from smalti.systems.melgpt.gpt import build_gpt
 from smalti.systems.melgpt.vae_encoder import ClipEncoder
@@ -156,7 +156,7 @@ class ClipsOfLatents:
             ParameterError: as `TokenTransformer.logits`, and if the batch is no multiple of the latents.
         """
         decoder = self._vae.decoder
-        decoder.refuse(codes, condition)
+        refuse_misfits(self.spec, self.schema, codes, condition)
         return decoder(codes, condition.labels, condition.values, self._steer(len(codes)))
 
     def stepper(self, batch: int) -> TokenStepper:

@@ -1,10 +1,11 @@
-"""Settings of the mel codec: its picture, net, codebooks, vocoder and training."""
+"""Settings of the mel codec: its picture, net, codes, vocoder and training."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from smalti.config import Settings
+from smalti.quantize import QuantizerConfig
 from smalti.train import Cadence, EngineSettings
 
 
@@ -19,6 +20,19 @@ class FramesNetConfig(Settings):
     window: int = Field(default=32, gt=0, description="token frames per call")
 
 
+class GridNetConfig(Settings):
+    """Two-dimensional convolutions, valid in time: small, any length, tokens that keep their frequency rows."""
+
+    kind: Literal["grid"] = "grid"
+    widths: tuple[int, ...] = Field(
+        default=(48, 96, 152), min_length=1, description="channels of each level: 4 × 4 cells, then halved each time"
+    )
+    encoder_blocks: tuple[int, ...] = Field(default=(1, 1, 1), description="residual blocks of each level")
+    decoder_blocks: tuple[int, ...] = Field(default=(1, 1, 1), description="residual blocks of each level")
+    latent: int = Field(default=64, gt=0, description="numbers per token")
+    window: int = Field(default=16, gt=0, description="token frames per call")
+
+
 class ImageNetConfig(Settings):
     """The published two-dimensional net: GroupNorm and attention over fixed windows."""
 
@@ -28,14 +42,6 @@ class ImageNetConfig(Settings):
     groups: int = Field(default=32, gt=0, description="of every GroupNorm")
     latent: int = Field(default=256, gt=0, description="numbers per token")
     window: int = Field(default=53, gt=0, description="token frames of a window, all of which attention hears")
-
-
-class QuantizerConfig(Settings):
-    """Codebooks that follow the latents by moving averages."""
-
-    codebooks: int = Field(default=4, gt=0, description="Q: residual for the frames net, one per row for the image net")
-    vocab: int = Field(default=256, gt=1, le=65536, description="V")
-    decay: float = Field(default=0.97, gt=0, lt=1, description="of the moving averages, per step")
 
 
 class VocoderConfig(Settings):
@@ -51,7 +57,7 @@ class ModelConfig(Settings):
     """What the tokens of this codec are."""
 
     picture: str = Field(default="wide", description="name in smalti.features.MEL_PRESETS")
-    net: Annotated[FramesNetConfig | ImageNetConfig, Field(discriminator="kind")] = FramesNetConfig()
+    net: Annotated[FramesNetConfig | GridNetConfig | ImageNetConfig, Field(discriminator="kind")] = FramesNetConfig()
     quantizer: QuantizerConfig = QuantizerConfig()
 
 
@@ -67,6 +73,10 @@ class TrainConfig(Settings):
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
     commitment: float = Field(default=0.25, ge=0, description="weight of the latents' distance to their code vectors")
+    codebook_weight: float = Field(default=1.0, ge=0, description="weight of that and of the code vectors' own loss")
+    noise_sigma: float = Field(
+        default=0.0, ge=0, description="Gaussian noise on code vectors in training, in their root mean square"
+    )
     loud: float = Field(default=4.0, ge=0, description="weight of squared differences, which keep rare calls alive")
     loudness: float = Field(default=4.0, ge=0, description="how much more a cell of full level counts in these")
     quantize_from: float = Field(default=0.05, ge=0, le=1, description="fraction of the run without codebooks")

@@ -15,6 +15,7 @@ class FramesNet(nn.Module):
 
     Attributes:
         stride: mel frames per token frame.
+        rows: one, as a token stands for all bands.
         left, right: mel frames that `analyse` needs around its own.
         context: token frames that `synthesise` needs at either side of its own.
         latent: numbers per token frame.
@@ -25,6 +26,7 @@ class FramesNet(nn.Module):
         width, fine, coarse = config.width, config.fine_blocks, config.coarse_blocks
         self.latent = config.latent
         self.window = config.window
+        self.rows = 1
         self.encoder = nn.Sequential(
             nn.Conv1d(bands, width, _DOWN, stride=2),
             *(ResidualConvolution(width, kernel=_KERNEL) for _ in range(fine)),

@@ -15,14 +15,15 @@ from torch import Tensor
 from smalti.core import Audio
 from smalti.data.batches import choose_clips, step_generator
 from smalti.data.manifest import Manifest
+from smalti.data.waveforms import ManifestRecordings, Piece, WaveformRecordings
 from smalti.evaluate.yardstick import log_mel_l1_db
 from smalti.features import log_mel
 from smalti.losses import loud_l2, picture_l1
-from smalti.quantize import perplexity
+from smalti.quantize import PlainQuantizer, perplexity
 from smalti.store import Weights
 from smalti.systems.melvqvae.autoencoder import MelAutoencoder, Rebuilt
-from smalti.systems.melvqvae.clips import ManifestRecordings, PictureClips, Piece, WaveformRecordings
-from smalti.systems.melvqvae.config import FramesNetConfig, MelVQVAEConfig
+from smalti.systems.melvqvae.clips import PictureClips
+from smalti.systems.melvqvae.config import ImageNetConfig, MelVQVAEConfig
 from smalti.systems.melvqvae.model import MelVQVAE
 from smalti.train import Engine, Samples, Schedule, set_rate, update
 
@@ -77,14 +78,15 @@ class MelVQVAERecipe:
         with torch.random.fork_rng():
             torch.manual_seed(config.train.seed)
             model = MelAutoencoder(config.model)
-        optimiser = torch.optim.AdamW(
-            model.parameters(), betas=(0.9, 0.99), weight_decay=config.train.weight_decay, fused=True
-        )
+        decays = {"weight_decay": config.train.weight_decay, "params": list(model.net.parameters())}
+        stays = {"weight_decay": 0.0, "params": list(model.quantizer.parameters())}
+        groups = [group for group in (decays, stays) if group["params"]]
+        optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99), fused=True)
         self.model = model
         self._trained, self.optimiser = self.engine.setup(model, optimiser)
         net, picture = model.net, model.picture
-        # the image net's windows are whole; the frames net's crops may have any length
-        self._tokens = config.train.crop if isinstance(config.model.net, FramesNetConfig) else net.window
+        # the image net's windows are whole; the other nets' crops may have any length
+        self._tokens = net.window if isinstance(config.model.net, ImageNetConfig) else config.train.crop
         self._lead = net.context * net.stride + net.left
         recordings = (
             ManifestRecordings(source, picture.sample_rate)
@@ -95,8 +97,10 @@ class MelVQVAERecipe:
         self.pictures = PictureClips(recordings, picture, margin=margin, memory=config.train.memory)
         steps = config.train.steps
         self.rate = Schedule(peak=config.train.learning_rate, warmup=config.train.warmup, shape="cosine").resolve(steps)
-        self._quantize_from = round(config.train.quantize_from * steps)
-        self._restart_until = round(config.train.restart_until * steps)
+        quantizer = config.model.quantizer
+        # what does not begin among the latents need not wait for them
+        self._quantize_from = round(config.train.quantize_from * steps) if quantizer.starts_among_latents else 0
+        self._restart_until = round(config.train.restart_until * steps) if quantizer.restarts else 0
 
     def codec(self) -> MelVQVAE:
         """The codec as it is now, ready to encode and decode; training goes on with the same weights."""
@@ -130,9 +134,12 @@ class MelVQVAERecipe:
             inside,
             quantize=step >= self._quantize_from,
             restart_below=train.restart_below if step < self._restart_until else 0.0,
+            noise=train.noise_sigma,
         )
+        self._forget_restarted()
         losses = self._losses(rebuilt, picture, inside)
-        weights = {"picture": 1.0, "loud": train.loud, "commitment": train.commitment}
+        book = train.codebook_weight
+        weights = {"picture": 1.0, "loud": train.loud, "commitment": book * train.commitment, "codebook": book}
         loss = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
         update(loss, parameters=self.model.parameters(), optimiser=self.optimiser, engine=self.engine, clip=train.clip)
         found = {name: float(value.detach()) for name, value in losses.items()}
@@ -204,7 +211,16 @@ class MelVQVAERecipe:
             "picture": picture_l1(rebuilt.picture, wanted, judged),
             "loud": loud_l2(rebuilt.picture, wanted, judged, loudness=self.config.train.loudness),
             "commitment": rebuilt.commitment,
+            "codebook": rebuilt.codebook,
         }
+
+    def _forget_restarted(self) -> None:
+        """The optimiser's moments of code vectors that begin anew belong to what stood there before."""
+        for part in self.model.quantizer.modules():
+            if isinstance(part, PlainQuantizer) and part.restarted is not None:
+                for moment in self.optimiser.state[part.vectors].values():
+                    if moment.shape == part.vectors.shape:
+                        moment[part.restarted] = 0
 
     @torch.no_grad()
     def _start_codebooks(self, step: int) -> None:

@@ -1,0 +1,111 @@
+"""Recordings as waveforms at one rate, by position and in pieces: what everything that learns from sound reads.
+
+A long recording is many pieces, so that chances go by duration. Beyond a recording's own ends there is silence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from smalti.audio import read
+from smalti.core import DataError
+from smalti.data.manifest import Manifest
+
+
+@runtime_checkable
+class Recordings(Protocol):
+    """Waveforms at one rate, by position."""
+
+    @property
+    def samples(self) -> Sequence[int]: ...
+    @property
+    def trains(self) -> Sequence[bool]: ...
+    def name(self, clip: int) -> str: ...
+    def read(self, clip: int, first: int, count: int) -> Float[Tensor, " sample"]: ...
+
+
+class WaveformRecordings:
+    """Waveforms in memory, all for training but the last `held_out`."""
+
+    def __init__(self, waveforms: Sequence[Float[Tensor, " _"]], *, held_out: int = 0) -> None:
+        self._waveforms = waveforms
+        self.samples = [len(waveform) for waveform in waveforms]
+        self.trains = [position < len(waveforms) - held_out for position in range(len(waveforms))]
+
+    def name(self, clip: int) -> str:
+        """Its position."""
+        return f"waveform {clip}"
+
+    def read(self, clip: int, first: int, count: int) -> Float[Tensor, " sample"]:
+        """A part of it."""
+        return self._waveforms[clip][first : first + count]
+
+
+class ManifestRecordings:
+    """Files of a manifest; those whose split is "train", or not told, are for training. Needs its `seconds` column."""
+
+    def __init__(self, manifest: Manifest, sample_rate: int) -> None:
+        self._manifest, self._rate = manifest, sample_rate
+        seconds = manifest.values("seconds")
+        self.samples = [round(duration * sample_rate) for duration in seconds.tolist()]
+        names = manifest.table.column_names
+        splits = manifest.table["split"].to_pylist() if "split" in names else [None] * manifest.rows
+        self.trains = [split in (None, "", "train") for split in splits]
+
+    def name(self, clip: int) -> str:
+        """Its path."""
+        return str(self._manifest.table["path"][clip].as_py())
+
+    def read(self, clip: int, first: int, count: int) -> Float[Tensor, " sample"]:
+        """A part of it; the whole is read at once, as that needs no search for the place."""
+        whole = first == 0 and count >= self.samples[clip]
+        seconds = None if whole else count / self._rate
+        audio = read(self._manifest.path(clip), sample_rate=self._rate, start=first / self._rate, seconds=seconds)
+        return audio.samples[0, :count]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a recording: frames `first` to `first + frames`, of as many samples each as whoever cut it says."""
+
+    clip: int
+    first: int
+    frames: int
+
+
+def pieces(recordings: Recordings, *, hop: int, longest: int) -> list[Piece]:
+    """The recordings for training, cut in pieces.
+
+    Args:
+        recordings: the sound; nothing is read.
+        hop: samples per frame.
+        longest: frames of a piece.
+    Raises:
+        DataError: if there is nothing to learn from.
+    """
+    found: list[Piece] = []
+    for clip, (samples, trains) in enumerate(zip(recordings.samples, recordings.trains, strict=True)):
+        frames = -(-samples // hop) if trains else 0
+        found.extend(Piece(clip, first, min(longest, frames - first)) for first in range(0, frames, longest))
+    if not found:
+        raise DataError("found no recording to learn from, wanted one whose split is train; check the manifest")
+    return found
+
+
+def held_out(recordings: Recordings) -> list[int]:
+    """Positions of the recordings that are not for training."""
+    return [clip for clip, trains in enumerate(recordings.trains) if not trains]
+
+
+def read_padded(recordings: Recordings, clip: int, first: int, count: int) -> Float[Tensor, " sample"]:
+    """Samples of a recording from `first` on, which may be negative; zeros beyond its ends."""
+    begin, end = max(first, 0), min(first + count, recordings.samples[clip])
+    samples = torch.zeros(count)
+    if begin < end:
+        found = recordings.read(clip, begin, end - begin)
+        samples[begin - first : begin - first + len(found)] = found
+    return samples
