@@ -33,6 +33,13 @@ TINY_LM = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+TINY_VAE = (
+    *TINY_LM,
+    "model.latent=5",
+    "model.encoder.width=12",
+    "model.encoder.layers=1",
+    "model.encoder.heads=2",
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,7 @@ class Journey:
         tokens: a store, two tokenisations of each training clip.
         lm: a synthformer run.
         gpt: a melgpt run.
+        vae: one whose clips have latents.
     """
 
     sounds: Path
@@ -52,3 +60,4 @@ class Journey:
     tokens: Path
     lm: Path
     gpt: Path
+    vae: Path

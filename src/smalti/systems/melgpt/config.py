@@ -1,8 +1,8 @@
 """Settings of the models over a mel codec's token grid: which kind, its sizes, and how it learns."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from smalti.config import Settings
 from smalti.systems.melgpt.vae_objective import ObjectiveConfig
@@ -65,13 +65,15 @@ class MelGPTConfig(Settings):
     system: Literal["melgpt"] = "melgpt"
     model: ModelConfig = GPTConfig()
     shown: ShownConfig = ShownConfig(crop=53)
-    objective: ObjectiveConfig | None = None
+    objective: ObjectiveConfig | None = Field(default=None, validate_default=True)
     train: TrainConfig = TrainConfig()
     cadence: Cadence = Cadence()
     engine: EngineSettings = EngineSettings()
 
-    @model_validator(mode="after")
-    def _objective_of_a_vae(self) -> "MelGPTConfig":
-        if (self.objective is None) == (self.model.kind == "vae"):
-            raise ValueError(f"[objective] for model.kind = vae and no other, found kind {self.model.kind}")
-        return self
+    @field_validator("objective")
+    @classmethod
+    def _belongs_to_a_vae(cls, objective: ObjectiveConfig | None, info: Any) -> ObjectiveConfig | None:
+        model = info.data.get("model")
+        if model is not None and (objective is not None) != (model.kind == "vae"):
+            raise ValueError(f"a table for model.kind vae, and none for others; this one is {model.kind}")
+        return objective
