@@ -33,6 +33,7 @@ TINY_LM = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+TINY_MASKED = (*TINY_LM, "model.window=8")
 TINY_VAE = (
     *TINY_LM,
     "model.latent=5",
@@ -52,6 +53,7 @@ class Journey:
         tokens: a store, two tokenisations of each training clip.
         lm: a synthformer run.
         gpt: a melgpt run.
+        masked: a melgpt run that fills gaps.
         vae: one whose clips have latents.
     """
 
@@ -60,4 +62,5 @@ class Journey:
     tokens: Path
     lm: Path
     gpt: Path
+    masked: Path
     vae: Path

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from smalti.config import load_settings, to_toml
-from smalti.core import Condition, Schema, TokenSpec
+from smalti.core import Condition, ParameterError, Schema, TokenSpec
+from smalti.generate import Sampling, generate
 from smalti.store import save_weights
 from smalti.store.words import to_words
 from smalti.systems.melgpt import MelGPTConfig, build_melgpt, load_melgpt
@@ -66,3 +67,23 @@ def test_a_run_opens_as_the_model_that_was_saved(tmp_path: Path):
     opened = load_melgpt(tmp_path)
     codes = torch.randint(128, (2, 5, 3), generator=torch.Generator().manual_seed(0))
     assert torch.equal(opened.logits(codes, Condition.empty(2, 1, 0)), model.logits(codes, Condition.empty(2, 1, 0)))
+
+
+def test_sounds_longer_than_the_window_are_made_and_cached_equals_uncached():
+    """The published one asks for sizes it does not have as soon as a sound is longer than its block."""
+    for positions in ("rotary", "factorised"):
+        small = ["model.width=16", "model.layers=2", "model.heads=2", "model.window=12", f"model.positions={positions}"]
+        torch.manual_seed(2)
+        model = build_melgpt(_settings("tiny.toml", *small), GRID, CLASSES).eval()
+        for weight in model.parameters():
+            torch.nn.init.normal_(weight, std=0.2)
+        told = Condition(torch.ones(1, 9, dtype=torch.int64), torch.zeros(1, 9, 0))
+        codes = generate(model, told, sampling=Sampling(temperature=0), seeds=[0])
+        with torch.no_grad():
+            likeliest = model.logits(codes, told).argmax(-1)
+        assert codes.shape == (1, 5, 9) and torch.equal(codes, likeliest)
+
+
+def test_positions_of_two_parts_want_rows_that_are_parts_of_a_frame():
+    with pytest.raises(ParameterError, match="a row of delay is a frame"):
+        build_melgpt(_settings("tiny.toml", "model.pattern=delay", "model.positions=factorised"), GRID, CLASSES)

@@ -16,8 +16,7 @@ from smalti.generate import Sampling, Setting, condition, generate
 from smalti.store import TokenStore, save_weights, write_store
 from smalti.systems.synthformer import SynthformerConfig, load_synthformer, synthformer_recipe
 from smalti.train import Engine, EngineSettings, NamesClips, Recipe
-from smalti.train.token_crops import corrupt
-from smalti.train.token_lm import NextCodeRecipe, guess_losses
+from smalti.train.token_lm import NextCodeRecipe
 
 SPEC = TokenSpec(sample_rate=8000, hop=100, codebooks=2, vocab=8, tokenizer="toy")
 SMALL = ["model.width=16", "model.layers=1", "model.heads=2", "model.window=5", "model.condition_width=8"]
@@ -103,24 +102,6 @@ def test_clips_shorter_than_a_crop_end_in_blanks_that_are_not_learnt(tmp_path: P
     short = _recipe(_store(tmp_path / "t", frames=[3, 5]))
     assert short.batch(0).targets.shape == (4, 2, 5)
     assert math.isfinite(_fit(short, 0, 1)[0])
-
-
-def test_blanks_have_no_loss():
-    logits = torch.randn(2, 3, 5, 8, generator=torch.Generator().manual_seed(0))
-    targets = torch.randint(8, (2, 3, 5), generator=torch.Generator().manual_seed(1))
-    alone = guess_losses(logits[:, :, :4], targets[:, :, :4])
-    targets[:, :, 4] = 8
-    assert torch.allclose(guess_losses(logits, targets), alone)
-
-
-def test_corruption_changes_a_share_of_each_row_and_no_blank():
-    codes = torch.full((200, 2, 300), 3)
-    codes[:, :, 250:] = 99
-    changed = corrupt(codes, vocab=99, most=0.24, generator=torch.Generator().manual_seed(2))
-    shares = (changed != codes)[:, :, :250].float().mean((1, 2))
-    assert torch.equal(changed[:, :, 250:], codes[:, :, 250:])
-    assert shares.max() < 0.3 and shares.min() < 0.02
-    assert abs(shares.mean() - 0.12) < 0.02
 
 
 def test_tracks_move_parameters_within_a_clip(tmp_path: Path):

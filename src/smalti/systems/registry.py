@@ -189,7 +189,9 @@ def _melgpt_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     from smalti.store import TokenStore
     from smalti.systems.melgpt import melgpt_recipe
 
-    return melgpt_recipe(settings, [TokenStore.open(data)], engine=engine)
+    stores, codec = [TokenStore.open(data)], data / TOKENIZER
+    heard = load_codec(codec) if (codec / CONFIG).is_file() else None
+    return melgpt_recipe(settings, stores, engine=engine, codec=heard)
 
 
 SYSTEMS: Mapping[str, System] = {

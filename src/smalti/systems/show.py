@@ -8,7 +8,7 @@ from typing import Any
 
 from smalti import store
 from smalti.audio import inspect, shown
-from smalti.core import DataError, SmaltiError, StoreError, TokenLM, TokenSpec
+from smalti.core import DataError, LanguageModel, SmaltiError, StoreError, TokenLM, TokenSpec
 from smalti.data.manifest import Manifest
 from smalti.store import SmtReader, TokenStore, load_weights
 from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, system_of
@@ -75,8 +75,9 @@ def _run(path: Path) -> Facts:
     except StoreError as error:
         return {**facts, "finished": False, "missing": str(error)}
     facts |= {"finished": True, "spec": _spec(model.spec)}
-    if isinstance(model, TokenLM):
-        facts |= {"pattern": model.pattern, "labels": list(model.schema.labels)}
+    if isinstance(model, LanguageModel):
+        facts |= {"pattern": model.pattern} if isinstance(model, TokenLM) else {"window": model.window}
+        facts["labels"] = list(model.schema.labels)
         facts["parameters"] = [asdict(parameter) for parameter in model.schema.parameters]
     return facts
 

@@ -29,6 +29,9 @@ class GPTConfig(NetConfig):
     pattern: Literal["parallel", "delay", "flat"] = Field(
         default="flat", description="how codes become rows: flat hears every code before it, delay is the fast mode"
     )
+    positions: Literal["rotary", "factorised"] = Field(
+        default="rotary", description="one number for each row, or two: its frame, and its place in it (flat only)"
+    )
 
 
 class EncoderConfig(Settings):
@@ -45,6 +48,7 @@ class VAEConfig(NetConfig):
 
     kind: Literal["vae"] = "vae"
     pattern: Literal["parallel", "delay", "flat"] = Field(default="flat", description="as of the GPT")
+    positions: Literal["rotary", "factorised"] = Field(default="rotary", description="as of the GPT")
     latent: int = Field(default=64, gt=0, description="numbers of a clip's latent")
     encoder: EncoderConfig = EncoderConfig()
 

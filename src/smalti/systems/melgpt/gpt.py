@@ -7,10 +7,11 @@ in place of one token in front; a ring cache, so that a code costs one row and n
 
 from functools import partial
 
-from smalti.core import Schema, TokenSpec
+from smalti.core import ParameterError, Schema, TokenSpec
 from smalti.data.token_clips import TokenClips
 from smalti.nn.token_lm import TokenTransformer
 from smalti.nn.transformer import TransformerSettings
+from smalti.patterns import find_pattern
 from smalti.systems.melgpt.config import GPTConfig, MelGPTConfig, NetConfig, VAEConfig
 from smalti.train import Engine
 from smalti.train.token_lm import NextCodeRecipe
@@ -20,9 +21,13 @@ def build_gpt(config: GPTConfig | VAEConfig, *, spec: TokenSpec, schema: Schema)
     """A fresh model, a `core.TokenLM`.
 
     Raises:
-        ParameterError: if the sizes do not fit each other.
+        ParameterError: if the sizes do not fit each other, or positions of two parts are asked for where a row is a
+            frame.
     """
-    sizes = TransformerSettings(**config.model_dump(include=set(NetConfig.model_fields)))
+    stride = find_pattern(config.pattern).stride(spec.codebooks) if config.positions == "factorised" else 1
+    if config.positions == "factorised" and stride == 1:
+        raise ParameterError(f"a row of {config.pattern} is a frame; set model.positions to rotary, or pattern to flat")
+    sizes = TransformerSettings(**config.model_dump(include=set(NetConfig.model_fields)), stride=stride)
     return TokenTransformer(spec=spec, schema=schema, pattern=config.pattern, transformer=sizes)
 
 

@@ -11,13 +11,15 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from smalti.config import mix
+from smalti.core import Codec
 from smalti.data.batches import step_generator
 from smalti.data.token_clips import TokenClips
 from smalti.losses import active_units, mutual_information
 from smalti.store import Weights
 from smalti.store.words import to_words
 from smalti.systems.melgpt.config import MelGPTConfig, VAEConfig
-from smalti.systems.melgpt.vae_model import Guess, build_vae
+from smalti.systems.melgpt.vae_heard import heard
+from smalti.systems.melgpt.vae_model import GPTVAE, Guess, build_vae
 from smalti.systems.melgpt.vae_objective import (
     Terms,
     clip_likelihood,
@@ -26,7 +28,7 @@ from smalti.systems.melgpt.vae_objective import (
     weight_course,
 )
 from smalti.systems.melgpt.vae_stages import PART, encoder_of
-from smalti.train import Engine
+from smalti.train import Engine, Samples
 from smalti.train.learner import Learner
 from smalti.train.token_crops import Crops, TokenCrops
 
@@ -55,11 +57,11 @@ class VAERecipe:
         weight: of the divergence at each step.
     """
 
-    def __init__(self, config: MelGPTConfig, data: TokenClips, engine: Engine):
-        """Build the model of the config."""
+    def __init__(self, config: MelGPTConfig, data: TokenClips, engine: Engine, codec: Codec | None = None):
+        """Build the model of the config; with the clips' codec its evaluations can be listened to."""
         assert config.objective is not None and isinstance(config.model, VAEConfig)
         self.config, self.objective, self.data, self.engine = config, config.objective, data, engine
-        self._model = config.model
+        self._model, self._codec = config.model, codec
         build = partial(build_vae, config, spec=data.spec, schema=data.schema)
         self.learner = Learner(build, config.train, engine, apart=(PART,))
         self._crops = TokenCrops(data, config.shown, seed=config.train.seed, rank=engine.rank, world=engine.world)
@@ -118,6 +120,11 @@ class VAERecipe:
             "mutual_information": float(mutual_information(latents, mean, log_variance)) if draws else 0.0,
             "active_units": float(active_units(mean)),
         }
+
+    def samples(self) -> Samples:
+        """Sounds on the way between two clips, and of the prior; none without a codec."""
+        model = self.learner.average.module
+        return heard(model, self.data, self._codec) if self._codec and isinstance(model, GPTVAE) else Samples()
 
     def clips(self, step: int) -> Sequence[str]:
         """Where the clips of a step came from."""
