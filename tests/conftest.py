@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from journey import TINY_CODEC, TINY_LM, TINY_MASKED, Journey
+from journey import TINY_CODEC, TINY_LM, TINY_MASKED, TINY_VAE, Journey
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,10 +29,12 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     from smalti.systems.training import train
     from smalti.systems.transcoding import encode
 
-    made = Journey(sounds, *(sounds.parent / name for name in ("codec", "tokens", "lm", "gpt", "masked")))
+    names = ("codec", "tokens", "lm", "gpt", "masked", "vae")
+    made = Journey(sounds, *(sounds.parent / name for name in names))
     train("melvqvae/textures", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
     encode(made.codec, data=sounds, to=made.tokens, shifts=2)
     train("synthformer/tiny", data=made.tokens, out=made.lm, overrides=TINY_LM, progress=False)
     train("melgpt/tiny", data=made.tokens, out=made.gpt, overrides=TINY_LM, progress=False)
     train("melgpt/masked", data=made.tokens, out=made.masked, overrides=TINY_MASKED, progress=False)
+    train("melgpt/vae", data=made.tokens, out=made.vae, overrides=TINY_VAE, progress=False)
     return made

@@ -34,6 +34,13 @@ TINY_LM = (
     'engine.precision="32"',
 )
 TINY_MASKED = (*TINY_LM, "model.window=8")
+TINY_VAE = (
+    *TINY_LM,
+    "model.latent=5",
+    "model.encoder.width=12",
+    "model.encoder.layers=1",
+    "model.encoder.heads=2",
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ class Journey:
         lm: a synthformer run.
         gpt: a melgpt run.
         masked: a melgpt run that fills gaps.
+        vae: one whose clips have latents.
     """
 
     sounds: Path
@@ -55,3 +63,4 @@ class Journey:
     lm: Path
     gpt: Path
     masked: Path
+    vae: Path

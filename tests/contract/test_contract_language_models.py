@@ -16,6 +16,7 @@ from smalti.systems import load_lm
 LANGUAGE_MODELS: dict[str, Callable[[Journey], Path]] = {
     "synthformer": lambda journey: journey.lm,
     "melgpt": lambda journey: journey.gpt,
+    "melgpt vae": lambda journey: journey.vae,
 }
 
 

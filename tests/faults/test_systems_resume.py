@@ -10,7 +10,7 @@ from smalti.cli import run
 
 pytestmark = pytest.mark.faults
 
-STEPS = {"melvqvae/textures": 60, "synthformer/tiny": 60, "melgpt/tiny": 30, "melgpt/masked": 30}
+STEPS = {"melvqvae/textures": 60, "synthformer/tiny": 60, "melgpt/tiny": 30, "melgpt/masked": 30, "melgpt/vae": 30}
 SMALTI = [sys.executable, "-c", "from smalti.cli import main; main()"]
 
 
@@ -26,7 +26,7 @@ def data(tmp_path_factory):
         ["encode", codec, "--data", sounds / "manifest.csv", "--to", tokens],
     ):
         assert run([str(word) for word in line]) == 0
-    models = ("synthformer/tiny", "melgpt/tiny", "melgpt/masked")
+    models = ("synthformer/tiny", "melgpt/tiny", "melgpt/masked", "melgpt/vae")
     return {"melvqvae/textures": sounds, **dict.fromkeys(models, tokens)}
 
 

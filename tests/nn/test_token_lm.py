@@ -250,3 +250,25 @@ def test_a_tiny_model_learns_what_it_is_told(what: str):
         loss.backward()
         optimiser.step()
     assert loss < 0.1
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("pattern", sorted(PATTERNS))
+def test_no_steering_is_steering_by_nothing_bit_for_bit(pattern: str):
+    model, codes, condition = _model(pattern), _codes(), _condition()
+    plain = model.logits(codes, condition)
+    assert torch.equal(model(codes, condition.labels, condition.values, torch.zeros(2, 12)), plain)
+    steered = model(codes, condition.labels, condition.values, torch.ones(2, 12))
+    assert (steered - plain).abs().amax((1, 3)).min() > 1e-3  # every frame of every item hears it
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("pattern", sorted(PATTERNS))
+def test_a_steered_history_gives_the_steered_logits(pattern: str):
+    model, codes, condition = _model(pattern), _codes(), _condition()
+    steer = torch.randn(2, 12, generator=torch.Generator().manual_seed(7))
+    rows, told = _rows(model, codes, condition)
+    stepper = model.stepper(2, steer)
+    found = torch.cat([stepper.step(rows[:, :, i : i + 1], told.at(slice(i, i + 1))) for i in range(rows.shape[2])], 2)
+    whole = model(codes, condition.labels, condition.values, steer)
+    torch.testing.assert_close(_in_codes(model, found, 17), whole, rtol=0, atol=1e-5)

@@ -13,6 +13,8 @@ GENERATION_KEYS = epilog(
     label_accuracy="share of generated clips whose label a classifier of real clips finds",
     parameter_correlation="label.name: spearman, ceiling, null, median_error, …",
     bits_per_token="model (or bound), unigram, bigram_previous, bigram_row, bigram: the better, on held-out tokens",
+    latents="of a model that has them: kl, target_kl, active_units, mutual_information, bits_per_token, "
+    "bits_per_token_shuffled, bits_per_token_bound, bits_per_token_iw, …",
     copy_rate="share of generated spans that the training tokens hold",
     frechet="value, floor",
     clips="generated",

@@ -15,6 +15,9 @@ def train(
     data: Annotated[Path, typer.Option(help="A manifest; for a language model, a token store.")],
     out: Annotated[Path, typer.Option(metavar="RUN", help="The run folder.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run, if it has begun.")] = False,
+    load_path: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Begin with a part of this run, such as stage 1 of a GPT-VAE.")
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings, such as train.steps=2000.")
     ] = None,
@@ -23,5 +26,5 @@ def train(
     """Train a system; a killed run goes on with --resume and ends as if nothing had been."""
     from smalti.systems.training import train as learn
 
-    report = learn(preset, data=data, out=out, resume=resume, overrides=overrides or ())
+    report = learn(preset, data=data, out=out, resume=resume, load_path=load_path, overrides=overrides or ())
     finish(report, json=json)

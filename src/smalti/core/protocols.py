@@ -1,5 +1,6 @@
 """Abilities. A system offers some of them; everything else works on these and never on a system."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -114,6 +115,49 @@ class TokenLM(Protocol):
         ...
 
     def stepper(self, batch: int) -> Stepper: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """What is believed of each clip's latent: independent normal numbers, N(mean, exp(log_variance))."""
+
+    mean: Float[Tensor, "batch latent"]
+    log_variance: Float[Tensor, "batch latent"]
+
+
+@runtime_checkable
+class LatentLM(TokenLM, Protocol):
+    """A language model of clips that each have one latent vector, N(0, 1) before anything is heard.
+
+    It is a `TokenLM` itself, at the middle of the prior (a latent of zeros).
+    """
+
+    @property
+    def latent(self) -> int:
+        """Numbers of a latent."""
+        ...
+
+    @property
+    def heard(self) -> int:
+        """Token frames of a clip that its latent stands for: its first ones; what follows changes nothing."""
+        ...
+
+    @property
+    def target_kl(self) -> float:
+        """Nats of a clip that the latent was left to carry for nothing when the model learnt."""
+        ...
+
+    def infer(self, tokens: Tokens) -> Posterior:
+        """The latents of clips. An item alone and in a padded batch gives the same."""
+        ...
+
+    def prior(self, seeds: Sequence[int]) -> Float[Tensor, "batch latent"]:
+        """A latent drawn from N(0, 1) for each seed, whatever the others are."""
+        ...
+
+    def at(self, latents: Float[Tensor, "batch latent"]) -> TokenLM:
+        """The same model of these clips: a view, one row for each latent (a batch of k times as many repeats them)."""
+        ...
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ from smalti.evaluate.embedding import clip_statistics
 from smalti.evaluate.frechet import FrechetScore
 from smalti.evaluate.generation import GenerationSettings, evaluate_generation
 from smalti.evaluate.generation_report import GenerationReport
+from smalti.evaluate.latents import LatentScores, latent_scores
 from smalti.evaluate.likelihood import BitsPerToken, ConditionedCodes, bits_per_token
 from smalti.evaluate.opus import Peer, PeerClip, opus_peer
 from smalti.evaluate.real import LabelledClip, References
@@ -26,6 +27,7 @@ __all__ = [
     "GenerationSettings",
     "LabelClassifier",
     "LabelledClip",
+    "LatentScores",
     "ParameterScore",
     "Peer",
     "PeerClip",
@@ -38,6 +40,7 @@ __all__ = [
     "evaluate_codec",
     "evaluate_generation",
     "fit_classifier",
+    "latent_scores",
     "log_mel_l1_db",
     "opus_peer",
     "trajectory_correlation",

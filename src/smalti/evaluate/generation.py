@@ -6,18 +6,19 @@ that does not apply (no labels, no parameters, nothing to compare with) is left 
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from smalti.core import Codec, LanguageModel, ParameterError
+from smalti.core import Codec, LanguageModel, LatentLM, ParameterError
 from smalti.evaluate.clips import Generate, GeneratedClip, Progress, decode_clips, generate_codes
 from smalti.evaluate.copying import copy_rate
 from smalti.evaluate.embedding import clip_statistics
 from smalti.evaluate.frechet import FrechetScore, frechet_score
 from smalti.evaluate.generation_report import GenerationReport
 from smalti.evaluate.labels import label_score
+from smalti.evaluate.latents import LatentScores, latent_scores
 from smalti.evaluate.likelihood import BitsPerToken, bits_per_token
 from smalti.evaluate.plan import Plan, plan
 from smalti.evaluate.real import RealClips, References, real_clips
@@ -94,6 +95,7 @@ def evaluate_generation(
     real = real_clips(codec, sweeps, references.held_out, samples=samples, rows=settings.decode_rows, progress=progress)
     answers = clips[: asked.judged]
     generator = torch.Generator().manual_seed(settings.seed)
+    latents = _latents(lm, references, settings.seed)
     labels = label_score(answers, real, [clip.cut(samples) for clip in references.training], sample_rate=rate)
     copied, recited = _copies(lm, answers, references)
     return GenerationReport(
@@ -110,7 +112,8 @@ def evaluate_generation(
             for sweep in sweeps
         }
         or None,
-        bits_per_token=_bits(lm, references),
+        bits_per_token=_bits(lm, references, latents),
+        latents=latents,
         copy_rate=copied,
         copy_rate_real=recited,
         frechet=_frechet(answers, real, sample_rate=rate, generator=generator),
@@ -164,10 +167,17 @@ def _measured(
     )
 
 
-def _bits(lm: LanguageModel, references: References) -> BitsPerToken | None:
+def _bits(lm: LanguageModel, references: References, latents: LatentScores | None) -> BitsPerToken | None:
     if not references.training_codes or not references.held_out_codes:
         return None
-    return bits_per_token(lm, training=references.training_codes, held_out=references.held_out_codes)
+    found = bits_per_token(lm, training=references.training_codes, held_out=references.held_out_codes)
+    # what it expects in the middle of the prior is not what it expects of all latents together
+    return found if latents is None else replace(found, model=None, bound=latents.bits_per_token_iw)
+
+
+def _latents(lm: LanguageModel, references: References, seed: int) -> LatentScores | None:
+    several = len(references.held_out_codes) > 1
+    return latent_scores(lm, references.held_out_codes, seed=seed) if isinstance(lm, LatentLM) and several else None
 
 
 def _copies(

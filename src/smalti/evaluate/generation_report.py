@@ -5,6 +5,7 @@ from typing import Any
 
 from smalti.evaluate.clips import GeneratedClip
 from smalti.evaluate.frechet import FrechetScore
+from smalti.evaluate.latents import LatentScores
 from smalti.evaluate.likelihood import BitsPerToken
 from smalti.evaluate.reports import to_json
 from smalti.evaluate.sweeps import ParameterScore
@@ -19,6 +20,7 @@ class GenerationReport:
         label_accuracy_truth, label_accuracy_ceiling: of real held-out clips, and of these through the codec.
         parameter_correlation: a score per `label.name`.
         bits_per_token: on held-out tokens.
+        latents: of held-out tokens, for a model whose clips have some.
         copy_rate: share of generated spans of two seconds that the training tokens hold; `copy_rate_real` says it of
             held-out tokens.
         frechet: distance of generated to real clips, and its floor.
@@ -33,6 +35,7 @@ class GenerationReport:
     label_accuracy_ceiling: float | None
     parameter_correlation: dict[str, ParameterScore] | None
     bits_per_token: BitsPerToken | None
+    latents: LatentScores | None
     copy_rate: float | None
     copy_rate_real: float | None
     frechet: FrechetScore | None

@@ -35,7 +35,8 @@ class BitsPerToken:
 
     Attributes:
         model: of a model that goes from the first code to the last.
-        bound: of a model that fills gaps: its mean over all orders of the codes.
+        bound: of a model that fills gaps: its mean over all orders of the codes; of one whose clips have latents: an
+            importance-weighted bound over latents drawn of what it infers.
         unigram: counts of single codes.
         bigram_previous, bigram_row: of pairs with the code before in time-major order (the codebook above, or the last
             of the frame before), and with the same codebook's code of the frame before.

@@ -1,5 +1,6 @@
 """Floor 3, generate: token language models make codes, frame by frame, as they are asked."""
 
+from smalti.generate.latents import Way, between
 from smalti.generate.loop import generate, stream
 from smalti.generate.masked import generate_masked, inpaint
 from smalti.generate.sampling import Filling, Sampling, choose
@@ -10,7 +11,9 @@ __all__ = [
     "Filling",
     "Sampling",
     "Setting",
+    "Way",
     "batch_conditions",
+    "between",
     "choose",
     "condition",
     "generate",

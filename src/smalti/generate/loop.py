@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from smalti.core import Condition, ParameterError, TokenLM, Tokens, TokenSpec
+from smalti.core import Condition, LatentLM, ParameterError, TokenLM, Tokens, TokenSpec
 from smalti.generate.sampling import Guided, Sampling, choose
 from smalti.nn.modulation import require_condition
 from smalti.patterns import find_pattern
@@ -24,7 +24,7 @@ def generate(
     """Codes of one sound per seed, as long as the condition; behind the prompt, if there is one.
 
     Args:
-        lm: any token language model.
+        lm: any token language model; of one whose clips have latents, each seed draws its own from the prior.
         condition: one row for each seed, or one for all; what is asked of every NEW frame.
         sampling: how codes are chosen.
         seeds: one for each row.
@@ -61,6 +61,8 @@ def stream(
         last: the last frame that `condition_at` knows; it holds for all frames behind it.
     """
     heard = prompt_codes(lm.spec, prompt, len(seeds))
+    if isinstance(lm, LatentLM):
+        lm = lm.at(lm.prior(seeds))
     asked = _asker(lm, condition_at, len(seeds), last)
     asked(0)
     return _frames(lm, asked, sampling, [torch.Generator().manual_seed(seed) for seed in seeds], heard)

@@ -1,18 +1,36 @@
 """Floor 2, losses: pure functions of what was found and what was wanted."""
 
 from smalti.losses.adversarial import adaptive_weight, feature_matching, hinge_discriminator, hinge_generator
+from smalti.losses.latents import (
+    FreeBits,
+    active_units,
+    free_divergence,
+    importance_bound,
+    importance_weights,
+    log_density,
+    mutual_information,
+    prior_divergence,
+)
 from smalti.losses.spectral import loud_l2, picture_l1
 from smalti.losses.waveform import PUBLISHED_RESOLUTIONS, Resolution, mel_l1, multi_resolution_stft
 
 __all__ = [
     "PUBLISHED_RESOLUTIONS",
+    "FreeBits",
     "Resolution",
+    "active_units",
     "adaptive_weight",
     "feature_matching",
+    "free_divergence",
     "hinge_discriminator",
     "hinge_generator",
+    "importance_bound",
+    "importance_weights",
+    "log_density",
     "loud_l2",
     "mel_l1",
     "multi_resolution_stft",
+    "mutual_information",
     "picture_l1",
+    "prior_divergence",
 ]

@@ -62,8 +62,13 @@ class TokenTransformer(nn.Module):
         codes: Int64[Tensor, "batch codebook frame"],
         labels: Int64[Tensor, "batch #frame"],
         values: Float[Tensor, "batch #frame parameter"],
+        steer: Float[Tensor, "batch condition_dim"] | None = None,
     ) -> Float[Tensor, "batch codebook frame vocab"]:
-        """`logits` for what is known to fit, with the fields of the condition as tensors."""
+        """`logits` for what is known to fit, with the fields of the condition as tensors.
+
+        Args:
+            steer: added to the condition vector of every row of an item, so that it reaches every layer.
+        """
         codebooks, frames = codes.shape[1:]
         newest = self._pattern.newest_frames(codebooks, frames).to(codes.device)
         if labels.shape[1] > 1:
@@ -71,29 +76,34 @@ class TokenTransformer(nn.Module):
         condition = Condition(labels, values)
         rows = self._pattern.rows(codes, self.spec.vocab)
         before = functional.pad(rows, (1, 0), value=self.spec.vocab)[:, :, :-1]
-        guesses = self.read(before, condition)
+        guesses = self.read(before, condition, steer=steer)
         places = self._pattern.positions(codebooks, frames).to(codes.device)
         if self._pattern.delay == 0:
             return guesses
         return guesses[:, torch.arange(codebooks, device=codes.device)[:, None], places]
 
     def read(
-        self, rows: Int64[Tensor, "batch codebook row"], condition: Condition, cache: RingCache | None = None
+        self,
+        rows: Int64[Tensor, "batch codebook row"],
+        condition: Condition,
+        cache: RingCache | None = None,
+        steer: Float[Tensor, "batch condition_dim"] | None = None,
     ) -> Float[Tensor, "batch codebook row vocab"]:
         """Logits of the row that follows each of these rows; the condition is that of the guessed rows."""
         vectors = self.drop(self.codes(rows + self.offsets).sum(1))
-        heard = self.transformer(vectors, self.conditions(condition), cache)
+        told = self.conditions(condition)
+        heard = self.transformer(vectors, told if steer is None else told + steer[:, None], cache)
         return self.heads(heard).unflatten(-1, (self.spec.codebooks, self.spec.vocab)).transpose(1, 2)
 
-    def stepper(self, batch: int) -> "TokenStepper":
-        """A batch of empty histories.
+    def stepper(self, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None) -> "TokenStepper":
+        """A batch of empty histories, steered for all their life as `forward` is.
 
         Raises:
             ParameterError: if the model is in training mode, where dropout would make logits random.
         """
         if self.training:
             raise ParameterError("the model is in training mode, wanted evaluation; call .eval() first")
-        return TokenStepper(self, batch)
+        return TokenStepper(self, batch, steer)
 
 
 def refuse_misfits(
@@ -118,8 +128,8 @@ def refuse_misfits(
 class TokenStepper:
     """Histories of a batch, one ring cache: a step costs the same at row 10 and at row 10,000,000."""
 
-    def __init__(self, model: TokenTransformer, batch: int):
-        self._model = model
+    def __init__(self, model: TokenTransformer, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None):
+        self._model, self._steer = model, steer
         self._cache = model.transformer.cache(batch, model.heads.weight.device)
 
     @torch.inference_mode()
@@ -137,7 +147,9 @@ class TokenStepper:
         condition = Condition(condition.labels.to(device), condition.values.to(device))
         window, count = self._cache.window, rows.shape[2]
         pieces = [slice(start, start + window) for start in range(0, count, window)]
-        guesses = [self._model.read(rows[:, :, piece], condition.at(piece), self._cache) for piece in pieces]
+        guesses = [
+            self._model.read(rows[:, :, piece], condition.at(piece), self._cache, self._steer) for piece in pieces
+        ]
         return guesses[0] if len(guesses) == 1 else torch.cat(guesses, dim=2)
 
     def reset(self, rows: Int64[Tensor, " chosen"]) -> None:

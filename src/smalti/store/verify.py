@@ -11,7 +11,7 @@ from smalti.store.shards import verify_store
 from smalti.store.smt import SmtReader
 from smalti.store.weights import load_weights
 
-_CONFIG, _WEIGHTS, _TOKENIZER = "config.toml", "weights.safetensors", "tokenizer"
+_CONFIG, _WEIGHTS, _TOKENIZER, _LOADED = "config.toml", "weights.safetensors", "tokenizer", "loaded.safetensors"
 
 
 def verify(path: Path) -> list[str]:
@@ -53,7 +53,7 @@ def _verify_store(path: Path) -> list[str]:
 
 def _verify_run(path: Path) -> list[str]:
     problems = [f"{folder}: {said}" for folder in checkpoints(path) for said in damaged(folder)]
-    return problems + _verify_weights(path / _WEIGHTS, path / _TOKENIZER / _WEIGHTS)
+    return problems + _verify_weights(path / _WEIGHTS, path / _LOADED, path / _TOKENIZER / _WEIGHTS)
 
 
 def _verify_weights(*paths: Path) -> list[str]:

@@ -10,7 +10,7 @@ from smalti import store
 from smalti.audio import inspect, shown
 from smalti.core import DataError, LanguageModel, SmaltiError, StoreError, TokenLM, TokenSpec
 from smalti.data.manifest import Manifest
-from smalti.store import SmtReader, TokenStore
+from smalti.store import SmtReader, TokenStore, load_weights
 from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, system_of
 from smalti.train import RunFolder
 
@@ -66,6 +66,7 @@ def _run(path: Path) -> Facts:
     metrics = next((line for line in reversed(lines) if line["kind"] == "evaluate"), {})
     facts: Facts = {
         "system": system_of(path),
+        **({"loaded": load_weights(run.loaded_path).metadata} if run.loaded_path.is_file() else {}),
         "steps": max((line["step"] for line in lines), default=0),
         "metrics": {name: value for name, value in metrics.items() if name not in ("step", "kind")},
     }

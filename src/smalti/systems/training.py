@@ -8,6 +8,7 @@ from typing import Any
 from smalti.config import load_settings, to_toml
 from smalti.core import ConfigError, ParameterError, StoreError
 from smalti.store import write_bytes
+from smalti.systems.beginning import begin_with, keep_beginning
 from smalti.systems.registry import CONFIG, SYSTEMS, TOKENIZER, find_preset
 from smalti.train import Cadence, Engine, EngineSettings, FitReport, RunFolder, fit
 from smalti.transcode import copy_tokenizer
@@ -25,6 +26,7 @@ def train(
     data: Path,
     out: Path,
     resume: bool = False,
+    load_path: Path | None = None,
     overrides: Sequence[str] = (),
     progress: bool = True,
 ) -> FitReport:
@@ -35,12 +37,16 @@ def train(
         data: a manifest; for a language model a token store, whose tokenizer the run then keeps.
         out: the run folder.
         resume: go on with the run, if it has begun.
+        load_path: a run of which this one begins with a part, as a GPT-VAE's second stage does with its first.
         overrides: settings, `train.steps=200`.
         progress: whether to show any, on stderr.
     Raises:
         ConfigError: for an unknown preset or setting, or a run begun with other settings or data.
+        ParameterError: for `load_path` with `resume`, or of a recipe that takes nothing.
         DataError, StoreError: if data or run folder cannot be used.
     """
+    if resume and load_path is not None:
+        raise ParameterError("found --load-path with --resume: a run that goes on has all it needs; give one of them")
     name, file = find_preset(preset)
     learning = SYSTEMS[name].learning
     if learning is None:
@@ -51,7 +57,9 @@ def train(
     if learning.data == "store" and not (data / TOKENIZER / CONFIG).is_file():
         raise StoreError(f"{data} holds no tokenizer to hear its tokens with; encode it again with `smalti encode`")
     run = RunFolder(out)
+    part = begin_with(recipe, run, load_path=load_path, resume=resume)
     if engine.is_main:
+        keep_beginning(run, part, resume=resume)
         run = RunFolder.start(out, to_toml(settings), resume=resume, harmless=_HARMLESS)
         _refuse_other_data(run, data)
         if learning.data == "store":

@@ -37,16 +37,13 @@ def encode(
         DataError: if none can be read.
         StoreError, SpecError: if run or target cannot be used.
     """
-    if bool(audio) == (data is not None):
-        raise ParameterError(
-            f"found {len(audio)} recordings and {'a' if data else 'no'} manifest; give one or the other"
-        )
+    require_one_source(audio, data)
     codec = load_codec(run)
     if to.suffix == _TOKEN_FILE:
         if len(audio) != 1:
             raise ParameterError(f"{to} holds one recording; give one, or a folder to --to")
         return encode_file(codec, Path(audio[0]), to, progress=progress)
-    manifest, failed = (Manifest.read(data), ()) if data is not None else _listed(audio)
+    manifest, failed = (Manifest.read(data), ()) if data is not None else listed(audio)
     report = encode_store(codec, manifest, to, shifts=shifts, run=find_run(run), progress=progress)
     return report.with_failed(failed)
 
@@ -69,8 +66,24 @@ def decode(run: str | Path, tokens: Path, *, to: Path, progress: Progress = no_p
     return decode_file(codec, tokens, to, progress=progress)
 
 
-def _listed(audio: Sequence[str | Path]) -> tuple[Manifest, tuple[dict[str, str], ...]]:
-    """A manifest of recordings given by name, and those that cannot be read."""
+def require_one_source(audio: Sequence[str | Path], data: Path | None) -> None:
+    """Refuse both, or neither, of recordings by name and a manifest.
+
+    Raises:
+        ParameterError: saying what was found.
+    """
+    if bool(audio) == (data is not None):
+        raise ParameterError(
+            f"found {len(audio)} recordings and {'a' if data else 'no'} manifest; give one or the other"
+        )
+
+
+def listed(audio: Sequence[str | Path]) -> tuple[Manifest, tuple[dict[str, str], ...]]:
+    """A manifest of recordings given by name, and those that cannot be read.
+
+    Raises:
+        DataError: if none can be read.
+    """
     rows: list[dict[str, str | float | int]] = []
     failed: list[dict[str, str]] = []
     for path in dict.fromkeys(str(one) for one in audio):

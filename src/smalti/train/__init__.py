@@ -5,13 +5,14 @@ from smalti.train.engine import Engine, EngineSettings
 from smalti.train.interrupts import Interrupted
 from smalti.train.loop import Cadence, FitReport, fit
 from smalti.train.progress import Progress, progress_bar
-from smalti.train.recipe import NamesClips, Recipe, Samples, ShowsSamples
+from smalti.train.recipe import BeginsElsewhere, NamesClips, Recipe, Samples, ShowsSamples
 from smalti.train.runs import RunFolder
 from smalti.train.schedule import ResolvedSchedule, Schedule
 from smalti.train.update import set_rate, update
 
 __all__ = [
     "Adversary",
+    "BeginsElsewhere",
     "Cadence",
     "Engine",
     "EngineSettings",

@@ -1,6 +1,6 @@
 """One network, its AdamW and its averaged weights: what most recipes need besides a loss."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,25 +23,37 @@ class Learner:
         rate: learning rate of each step.
     """
 
-    def __init__(self, build: Callable[[], nn.Module], config: TrainConfig, engine: Engine):
-        """Build the network from the run's seed, whatever torch's own state is."""
+    def __init__(
+        self, build: Callable[[], nn.Module], config: TrainConfig, engine: Engine, *, apart: Sequence[str] = ()
+    ):
+        """Build the network from the run's seed, whatever torch's own state is.
+
+        Args:
+            apart: names of children that `step` can hold still.
+        """
         self.config, self.engine = config, engine
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             self.model = build()
-        optimiser = torch.optim.AdamW(_groups(self.model, config.weight_decay), betas=(0.9, 0.95), fused=True)
+        optimiser = torch.optim.AdamW(_groups(self.model, config.weight_decay, apart), betas=(0.9, 0.95), fused=True)
         self._trained, self.optimiser = engine.setup(self.model, optimiser)
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.average)).eval()
         rate = Schedule(peak=config.learning_rate, final=config.final_rate, warmup=config.warmup, shape="cosine")
         self.rate = rate.resolve(config.steps)
 
-    def step(self, step: int, loss: Callable[[nn.Module], Tensor]) -> float:
+    def step(self, step: int, loss: Callable[[nn.Module], Tensor], *, still: Collection[str] = ()) -> float:
         """One update down a loss, which is asked for with the network in training mode; gives the learning rate.
 
         A loss or gradient that is not finite changes nothing.
+
+        Args:
+            still: children named `apart` whose weights stay as they are.
         """
         rate = self.rate.at(step)
         set_rate(self.optimiser, rate)
+        for group in self.optimiser.param_groups:
+            if group.get("part") in still:
+                group["lr"] = 0.0  # nothing moves or decays at rate 0, and all processes still share all gradients
         self._trained.train()
         changed = update(
             loss(self._trained),
@@ -70,7 +82,16 @@ class Learner:
         return dict(self.average.module.state_dict())
 
 
-def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    decayed = [weight for weight in model.parameters() if weight.ndim > 1]
-    free = [weight for weight in model.parameters() if weight.ndim < 2]
+def _groups(model: nn.Module, weight_decay: float, apart: Sequence[str]) -> list[dict[str, Any]]:
+    rest = [weight for name, weight in model.named_parameters() if name.partition(".")[0] not in apart]
+    groups = _by_shape(rest, weight_decay)
+    for part in apart:
+        weights = list(model.get_submodule(part).parameters())
+        groups += [{**group, "part": part} for group in _by_shape(weights, weight_decay)]
+    return groups
+
+
+def _by_shape(weights: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    decayed = [weight for weight in weights if weight.ndim > 1]
+    free = [weight for weight in weights if weight.ndim < 2]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]

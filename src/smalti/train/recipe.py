@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float
@@ -68,3 +69,20 @@ class NamesClips(Protocol):
     """A recipe that can say which clips a step saw, for the message when its loss is not finite."""
 
     def clips(self, step: int) -> Sequence[str]: ...
+
+
+@runtime_checkable
+class BeginsElsewhere(Protocol):
+    """A recipe that can begin with a part of what another run has learnt."""
+
+    def part_of(self, run: Path) -> Weights:
+        """The part it would take, with words about where it came from; changes nothing.
+
+        Raises:
+            StoreError, SpecError: if that run is none, not finished, or does not fit; names both.
+        """
+        ...
+
+    def take(self, part: Weights) -> None:
+        """Begin with it, before the first step."""
+        ...

@@ -7,6 +7,7 @@ RUN/events/                TensorBoard
 RUN/samples/               what it sounds like
 RUN/checkpoints/ latest    what a resumed run needs
 RUN/tokenizer/             the codec of a language model, as a run folder of its own
+RUN/loaded.safetensors     what it began with, if that was a part of another run; written before all else
 """
 
 import logging
@@ -20,7 +21,8 @@ from smalti.core import ConfigError, StoreError
 from smalti.store import clean_temps, write_bytes
 
 _log = logging.getLogger(__name__)
-_CONFIG = "config.toml"
+_CONFIG, _LOADED = "config.toml", "loaded.safetensors"
+_BEFORE = (".lock", _LOADED)  # may lie in a folder whose run has not begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class RunFolder:
         if run.config_path.exists():
             run._accept(config, resume=resume, harmless=harmless)
         else:
-            if path.exists() and (not path.is_dir() or any(p.name != ".lock" for p in path.iterdir())):
+            if path.exists() and (not path.is_dir() or any(p.name not in _BEFORE for p in path.iterdir())):
                 raise StoreError(f"{path} holds something else than a run; choose a new folder")
             write_bytes(run.config_path, config.encode())
         return run
@@ -72,6 +74,11 @@ class RunFolder:
     def weights_path(self) -> Path:
         """weights.safetensors."""
         return self.path / "weights.safetensors"
+
+    @property
+    def loaded_path(self) -> Path:
+        """loaded.safetensors."""
+        return self.path / _LOADED
 
     @property
     def metrics_path(self) -> Path:

@@ -12,12 +12,12 @@ from smalti.data.token_clips import TokenClips
 from smalti.nn.token_lm import TokenTransformer
 from smalti.nn.transformer import TransformerSettings
 from smalti.patterns import find_pattern
-from smalti.systems.melgpt.config import GPTConfig, MelGPTConfig
+from smalti.systems.melgpt.config import GPTConfig, MelGPTConfig, NetConfig, VAEConfig
 from smalti.train import Engine
 from smalti.train.token_lm import NextCodeRecipe
 
 
-def build_gpt(config: GPTConfig, *, spec: TokenSpec, schema: Schema) -> TokenTransformer:
+def build_gpt(config: GPTConfig | VAEConfig, *, spec: TokenSpec, schema: Schema) -> TokenTransformer:
     """A fresh model, a `core.TokenLM`.
 
     Raises:
@@ -27,7 +27,7 @@ def build_gpt(config: GPTConfig, *, spec: TokenSpec, schema: Schema) -> TokenTra
     stride = find_pattern(config.pattern).stride(spec.codebooks) if config.positions == "factorised" else 1
     if config.positions == "factorised" and stride == 1:
         raise ParameterError(f"a row of {config.pattern} is a frame; set model.positions to rotary, or pattern to flat")
-    sizes = TransformerSettings(**config.model_dump(exclude={"kind", "pattern", "positions"}), stride=stride)
+    sizes = TransformerSettings(**config.model_dump(include=set(NetConfig.model_fields)), stride=stride)
     return TokenTransformer(spec=spec, schema=schema, pattern=config.pattern, transformer=sizes)
 
 

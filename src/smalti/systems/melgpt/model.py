@@ -5,12 +5,13 @@ from pathlib import Path
 from smalti.core import Schema, TokenSpec
 from smalti.nn.masked_lm import MaskedTransformer
 from smalti.nn.token_lm import TokenTransformer
-from smalti.systems.melgpt.config import GPTConfig, MelGPTConfig
+from smalti.systems.melgpt.config import GPTConfig, MelGPTConfig, VAEConfig
 from smalti.systems.melgpt.gpt import build_gpt
 from smalti.systems.melgpt.masked import build_masked
+from smalti.systems.melgpt.vae_model import GPTVAE, build_vae
 from smalti.train.token_lm import open_token_model
 
-Model = TokenTransformer | MaskedTransformer
+Model = TokenTransformer | MaskedTransformer | GPTVAE
 
 
 def build_melgpt(config: MelGPTConfig, spec: TokenSpec, schema: Schema) -> Model:
@@ -22,6 +23,8 @@ def build_melgpt(config: MelGPTConfig, spec: TokenSpec, schema: Schema) -> Model
     model = config.model
     if isinstance(model, GPTConfig):
         return build_gpt(model, spec=spec, schema=schema)
+    if isinstance(model, VAEConfig):
+        return build_vae(config, spec=spec, schema=schema)
     return build_masked(model, spec=spec, schema=schema)
 
 

@@ -6,10 +6,11 @@ from typing import cast
 from smalti.core import Codec, LanguageModel, Schema
 from smalti.data.token_clips import TokenClips
 from smalti.store import TokenStore
-from smalti.systems.melgpt.config import GPTConfig, MelGPTConfig
+from smalti.systems.melgpt.config import GPTConfig, MelGPTConfig, VAEConfig
 from smalti.systems.melgpt.gpt import gpt_recipe
 from smalti.systems.melgpt.heard import HeardRecipe
 from smalti.systems.melgpt.masked import masked_recipe
+from smalti.systems.melgpt.vae_recipe import VAERecipe
 from smalti.train import Engine, Recipe
 
 
@@ -32,6 +33,8 @@ def melgpt_recipe(
     model = config.model
     if isinstance(model, GPTConfig):
         recipe = gpt_recipe(config, model, data, engine)
+    elif isinstance(model, VAEConfig):
+        return VAERecipe(config, data, engine, codec)
     else:
         recipe = masked_recipe(config, model, data, engine)
     if codec is None:
