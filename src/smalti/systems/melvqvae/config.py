@@ -61,6 +61,35 @@ class ModelConfig(Settings):
     quantizer: QuantizerConfig = QuantizerConfig()
 
 
+class AdversaryConfig(Settings):
+    """A judge of patches of the picture; its settings carry the published names."""
+
+    kind: Literal["none", "patch"] = "none"
+    disc_start: int = Field(default=2001, ge=0, description="step of the codec from which it learns and speaks")
+    disc_weight: float = Field(default=0.8, ge=0, description="of what it says, times the adaptive weight")
+    min_adapt_weight: float = Field(default=0.0, ge=0, description="least adaptive weight")
+    max_adapt_weight: float = Field(default=1.0, ge=0, description="largest adaptive weight")
+    disc_conditional: bool = Field(default=False, description="show it beside each picture the one that was coded")
+    disc_in_channels: int = Field(
+        default=0, ge=0, description="pictures it is shown at once; 0: as many as it gets, 1 or with condition 2"
+    )
+    width: int = Field(default=64, gt=0, description="channels of its first layer")
+    learning_rate: float = Field(default=1.0, gt=0, description="in that of the codec")
+
+
+class PerceptualConfig(Settings):
+    """An ear that compares pictures by what a small classifier hears in them."""
+
+    kind: Literal["none", "self", "file"] = Field(
+        default="none", description="self: learns the manifest's labels first; file: comes with weights"
+    )
+    weight: float = Field(default=1.0, ge=0, description="of its distance beside the picture's")
+    widths: tuple[int, ...] = Field(default=(16, 32, 64), min_length=1, description="channels of its layers")
+    learn_until: float = Field(default=0.3, ge=0, le=1, description="fraction of the run in which it learns (self)")
+    learning_rate: float = Field(default=1e-3, gt=0, description="of its learning (self)")
+    weights: str = Field(default="", description="its weights: perceptual.safetensors of a checkpoint (file)")
+
+
 class TrainConfig(Settings):
     """AdamW with a warm-up and a cosine; codebooks begin and restart among the latents."""
 
@@ -94,5 +123,7 @@ class MelVQVAEConfig(Settings):
     model: ModelConfig = ModelConfig()
     vocoder: VocoderConfig = VocoderConfig()
     train: TrainConfig = TrainConfig()
+    adversary: AdversaryConfig = AdversaryConfig()
+    perceptual: PerceptualConfig = PerceptualConfig()
     cadence: Cadence = Cadence()
     engine: EngineSettings = EngineSettings()

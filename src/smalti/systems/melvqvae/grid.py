@@ -4,6 +4,8 @@ Along frequency a picture ends for all clips at the same band, so zeros stand be
 and nothing is normalised over the clip, so that batch, length and blocks cannot change a token.
 """
 
+from typing import cast
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -59,6 +61,11 @@ class GridNet(nn.Module):
         seen = _field(config.encoder_blocks)
         self.left, self.right = seen.left, seen.right
         self.context = _spread(config.decoder_blocks).context
+
+    @property
+    def last_layer(self) -> Tensor:
+        """Weight of the layer that draws the picture."""
+        return cast(_Enlarge, self.decoder[-1]).pointwise.weight
 
     def analyse(self, picture: Float[Tensor, "batch band frame"]) -> Float[Tensor, "batch dim token"]:
         """Latents of the token frames whose mel frames lie `left` and `right` within the picture (0…1)."""
