@@ -13,7 +13,10 @@ from torch import Tensor
 from smalti.core import DataError
 from smalti.data.manifest import Manifest
 from smalti.data.waveforms import ManifestRecordings
-from smalti.features import MelSettings, is_picture, read_picture
+from smalti.features import MEL_PRESETS, MelSettings, is_picture, read_picture
+
+PUBLISHED = "specvqgan"
+"""The only picture that files hold: they do not say which they are, so no other may be read from or written to them."""
 
 COLUMN = 16
 """Mel frames of which a given picture keeps a whole multiple."""
@@ -62,8 +65,10 @@ def read_cut_picture(path: Path, picture: MelSettings) -> Float[Tensor, "band fr
     """A published picture, cut in its middle to whole columns.
 
     Raises:
-        DataError: as `smalti.features.read_picture`, or if it is shorter than a column.
+        DataError: as `smalti.features.read_picture`, or if it is shorter than a column, or wanted as another picture.
     """
+    if picture != MEL_PRESETS[PUBLISHED]:
+        raise DataError(f"{path}: is a picture of {PUBLISHED}, wanted another mel; choose a codec whose picture it is")
     whole = read_picture(path, picture)
     frames = whole.shape[1] // COLUMN * COLUMN
     if not frames:

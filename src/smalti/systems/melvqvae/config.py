@@ -29,6 +29,7 @@ class GridNetConfig(Settings):
     )
     encoder_blocks: tuple[int, ...] = Field(default=(1, 1, 1), description="residual blocks of each level")
     decoder_blocks: tuple[int, ...] = Field(default=(1, 1, 1), description="residual blocks of each level")
+    mix: int = Field(default=0, ge=0, description="channels by which rows of a column tell each other; 0: none")
     latent: int = Field(default=64, gt=0, description="numbers per token")
     window: int = Field(default=16, gt=0, description="token frames per call")
 

@@ -222,7 +222,7 @@ class MelVQVAERecipe:
         if config.adversary.kind != "none":
             adversary = PictureAdversary(config.adversary, engine=self.engine, cells=cells)
         if config.perceptual.kind != "none":
-            labels = len(set(self._labels.values()))
+            labels = max(self._labels.values(), default=-1) + 1
             ear = PictureEar(config.perceptual, engine=self.engine, labels=labels, steps=config.train.steps)
         return adversary, ear
 
@@ -290,6 +290,8 @@ class MelVQVAERecipe:
 
 def _label_positions(source: Manifest | Sequence[Float[Tensor, " _"]]) -> dict[int, int]:
     """By row of a manifest the place of its label among all, sorted; rows without one are left out."""
-    labels = source.labels() if isinstance(source, Manifest) else []
-    places = {label: place for place, label in enumerate(sorted({label for label in labels if label}))}
+    if not isinstance(source, Manifest):
+        return {}
+    labels = source.labels()
+    places = {label: place for place, label in enumerate(source.schema([]).labels)}
     return {row: places[label] for row, label in enumerate(labels) if label}
