@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from journey import TINY_CODEC, TINY_LM, Journey
+from journey import TINY_CODEC, TINY_GRID_CODEC, TINY_LM, Journey
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,8 +29,9 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     from smalti.systems.training import train
     from smalti.systems.transcoding import encode
 
-    made = Journey(sounds, *(sounds.parent / name for name in ("codec", "tokens", "lm")))
+    made = Journey(sounds, *(sounds.parent / name for name in ("codec", "tokens", "lm", "grid-codec")))
     train("melvqvae/textures", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
     encode(made.codec, data=sounds, to=made.tokens, shifts=2)
     train("synthformer/tiny", data=made.tokens, out=made.lm, overrides=TINY_LM, progress=False)
+    train("melvqvae/tiny", data=sounds, out=made.grid_codec, overrides=TINY_GRID_CODEC, progress=False)
     return made

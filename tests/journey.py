@@ -21,6 +21,27 @@ TINY_CODEC = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+TINY_GRID_CODEC = (
+    "train.steps=6",
+    "train.batch=2",
+    "train.crop=2",
+    "train.quantize_from=0.3",
+    "model.net.widths=[4, 6, 8]",
+    "model.net.latent=4",
+    "model.net.window=3",
+    "model.quantizer.vocab=11",
+    "vocoder.inversion_steps=3",
+    "vocoder.iterations=2",
+    "vocoder.window=12",
+    "vocoder.overlap=2",
+    "adversary=patch",
+    "adversary.disc_start=3",
+    "adversary.width=4",
+    "perceptual=self",
+    "perceptual.widths=[8]",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
 TINY_LM = (
     "train.steps=6",
     "shown.batch=2",
@@ -44,9 +65,11 @@ class Journey:
         codec: a melvqvae run.
         tokens: a store, two tokenisations of each training clip.
         lm: a synthformer run.
+        grid_codec: a run of melvqvae/tiny with both its judges.
     """
 
     sounds: Path
     codec: Path
     tokens: Path
     lm: Path
+    grid_codec: Path

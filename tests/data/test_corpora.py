@@ -48,7 +48,7 @@ def test_folders_named_like_splits_are_splits(tmp_path: Path) -> None:
 def test_esc50_keeps_category_and_fold(tmp_path: Path) -> None:
     head = "filename,fold,target,category,esc10,src_file,take\n"
     put(tmp_path, {"meta/esc50.csv": head + "1-100032-A-0.wav,1,0,dog,True,100032,A\n", "audio/1-100032-A-0.wav": ""})
-    assert rows_of("esc50", tmp_path) == [("audio/1-100032-A-0.wav", "dog", "1")]
+    assert rows_of("esc50", tmp_path) == [("audio/1-100032-A-0.wav", "dog", "1", "100032")]
     prepare(tmp_path, tmp_path / "m.parquet", corpus="esc50")
     assert Manifest.read(tmp_path / "m.parquet").table.to_pylist()[0]["fold"] == "1"
 

@@ -1,5 +1,6 @@
 """Laws of the adversarial and perceptual halves: when they speak, what they cost, exact resume."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import torch
 from torch import Tensor
 
 from smalti.audio import write
-from smalti.config import load_settings
+from smalti.config import load_settings, to_toml
 from smalti.core import Audio, ParameterError, StoreError
 from smalti.data.manifest import Manifest
 from smalti.store import save_checkpoint
 from smalti.systems.melvqvae import MelVQVAEConfig, MelVQVAERecipe, judging
+from smalti.train import Cadence, RunFolder, fit
 
 _TINY = """
 system = "melvqvae"
@@ -210,3 +212,31 @@ def test_defect_2_moments_of_code_vectors_that_begin_anew_are_forgotten() -> Non
     assert (seen[0][book.restarted] == 1).all()
     assert (moments[book.restarted].abs() < 0.5).all()
     assert (moments[~book.restarted] > 0.5).all()
+
+
+def test_defect_12_the_event_file_holds_what_the_published_run_logs_and_sound_besides(
+    manifest: Manifest, tmp_path: Path
+) -> None:
+    """The reference logged images of the first batch only, no sound, and printed a count for every code."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    config = _config("perceptual=self", "perceptual.learn_until=0.3")
+    run = RunFolder.start(tmp_path / "run", to_toml(config))
+    cadence = Cadence(log=1, evaluate=4, checkpoint=8)
+    recipe = MelVQVAERecipe(config, manifest)
+    fit(recipe, steps=8, run=run, engine=recipe.engine, seed=0, cadence=cadence, progress=False)
+    board = EventAccumulator(str(run.events), size_guidance={"histograms": 0})
+    board.Reload()
+    tags = board.Tags()
+    told = {"loss", "picture", "commitment", "perceptual", "d_weight", "disc_factor", "g_loss", "disc_loss"}
+    told |= {"logits_real", "logits_fake", "learning_rate", "ear_loss"}
+    assert {f"train/{name}" for name in told} <= set(tags["scalars"])
+    held_out = {"picture_l1_db", "zero_hit_codes", "perplexity", "g_loss", "logits_real", "logits_fake", "disc_loss"}
+    assert {f"evaluate/{name}" for name in held_out} <= set(tags["scalars"])
+    assert tags["histograms"] == ["code_hits"] and [event.step for event in board.Histograms("code_hits")] == [4, 8]
+    assert set(tags["images"]) == set(tags["audio"]) == {"0/original", "0/reconstruction"}
+    assert [event.value for event in board.Scalars("train/disc_factor")] == [0.0] * 3 + [1.0] * 5
+    lines = [json.loads(line) for line in run.metrics_path.read_text().splitlines()]
+    counts = [line["code_hits"] for line in lines if line["kind"] == "counts"]
+    assert len(counts) == 2 and sum(counts[1]) == board.Histograms("code_hits")[1].histogram_value.num
+    assert {"d_weight", "g_loss", "disc_loss"} <= set(lines[-3])

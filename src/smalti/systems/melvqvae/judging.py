@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from smalti.core import ParameterError, StoreError
-from smalti.losses import adaptive_weight
+from smalti.losses import adaptive_weight, hinge_discriminator, hinge_generator
 from smalti.nn.patch_discriminator import LEAST_CELLS, PatchDiscriminator
 from smalti.nn.picture_classifier import PictureClassifier
 from smalti.store import load_weights
@@ -88,13 +88,23 @@ class PictureAdversary:
             "logits_fake": found["logits_made"],
         }
 
+    def can_judge(self, picture: Float[Tensor, "band frame"]) -> bool:
+        """Whether a picture is large enough."""
+        return min(picture.shape) >= LEAST_CELLS
+
     @torch.no_grad()
-    def opinion(self, *, made: Tensor, real: Tensor) -> Mapping[str, float]:
-        """Mean scores of pictures, to be looked at."""
-        good, bad = (
-            self.adversary.discriminator(self._shown(one, real))[0].score.float().mean() for one in (real, made)
-        )
-        return {"g_loss": float(-bad), "logits_real": float(good), "logits_fake": float(bad)}
+    def opinion(
+        self, made: Float[Tensor, "batch band frame"], real: Float[Tensor, "batch band frame"]
+    ) -> Mapping[str, float]:
+        """Losses and mean scores of pictures, to be looked at."""
+        judge = self.adversary.discriminator.eval()
+        good, bad = ([judge(self._shown(one, real))[0].score.float()] for one in (real, made))
+        return {
+            "g_loss": float(hinge_generator(bad)),
+            "disc_loss": float(hinge_discriminator(good, bad)),
+            "logits_real": float(good[0].mean()),
+            "logits_fake": float(bad[0].mean()),
+        }
 
     def _shown(self, pictures: Tensor, condition: Tensor) -> Tensor:
         parts = [pictures, condition] if self._config.disc_conditional else [pictures]

@@ -158,7 +158,10 @@ class MelVQVAERecipe:
     def evaluate(self) -> Mapping[str, float]:
         """Distances in dB and codes in use on all that is kept out of training; see `score`."""
         self._scores = score(self.codec(), self.pictures)
-        return {} if self._scores is None else self._scores.metrics
+        if self._scores is None:
+            return {}
+        heard_by_judge = self._opinion() if self.adversary is not None else {}
+        return {**self._scores.metrics, **heard_by_judge}
 
     def samples(self) -> Samples:
         """Recordings kept out of training beside what the codec makes of them, and how often it chose each code."""
@@ -260,6 +263,16 @@ class MelVQVAERecipe:
         parts = [self._weights[name] * losses[name] for name in ("picture", "loud", "perceptual") if name in losses]
         reconstruction, last = torch.stack(parts).sum(), self.model.net.last_layer
         return self.adversary.pull(step, made=made, real=real, reconstruction=reconstruction, last_layer=last)
+
+    def _opinion(self) -> Mapping[str, float]:
+        """What the adversary thinks of held-out pictures and their reconstructions, the first seconds of each."""
+        told: list[Mapping[str, float]] = []
+        for clip in self.pictures.held_out:
+            real = self.pictures.shown(clip)
+            made = coded_picture(self.model, picture_codes(self.model, real))[:, : real.shape[1]]
+            if self.adversary is not None and self.adversary.can_judge(real):
+                told.append(self.adversary.opinion(*self.engine.move([made[None], real[None]])))
+        return {name: sum(one[name] for one in told) / len(told) for name in (told[0] if told else ())}
 
     def _teach(self, step: int, batch: Crops, made: Tensor, real: Tensor, rate: float) -> dict[str, float]:
         """The judges learn from the pictures of the step."""
