@@ -33,6 +33,20 @@ TINY_LM = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+TINY_VOCODER = (
+    "train.steps=6",
+    "train.batch=2",
+    "train.crop=6",
+    "model.window=5",
+    "model.net.width=8",
+    "model.net.hidden=12",
+    "model.net.blocks=1",
+    "judge.start=3",
+    "judge.periods=[5]",
+    "judge.width=1",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
 
 
 @dataclass(frozen=True)
@@ -44,9 +58,11 @@ class Journey:
         codec: a melvqvae run.
         tokens: a store, two tokenisations of each training clip.
         lm: a synthformer run.
+        vocoder: a vocoder run.
     """
 
     sounds: Path
     codec: Path
     tokens: Path
     lm: Path
+    vocoder: Path

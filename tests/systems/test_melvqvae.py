@@ -11,6 +11,7 @@ from smalti.features import log_mel
 from smalti.systems import melvqvae
 from smalti.systems.melvqvae import MelAutoencoder, MelVQVAE, MelVQVAEConfig
 from smalti.systems.melvqvae.config import ModelConfig, VocoderConfig
+from smalti.systems.melvqvae.vocoder import griffin_lim_vocoder
 
 _PRESETS = Path(melvqvae.__file__).parent / "presets"
 _FRAMES = """
@@ -47,7 +48,8 @@ def _codec(text: str) -> MelVQVAE:
     for name, value in model.named_buffers():
         if name.endswith("vectors"):
             value.normal_(std=0.3)
-    return MelVQVAE(model, VocoderConfig(inversion_steps=5, iterations=3, window=12, overlap=2))
+    config = VocoderConfig(inversion_steps=5, iterations=3, window=12, overlap=2)
+    return MelVQVAE(model, griffin_lim_vocoder(config, model.picture))
 
 
 @pytest.fixture(scope="module", params=[_FRAMES, _IMAGE], ids=["frames", "image"])

@@ -12,6 +12,7 @@ KEYS = epilog(
     path="as given",
     spec="of tokens: sample_rate, hop, codebooks, vocab, tokenizer, frame_rate, bitrate",
     run="system, steps, finished, metrics, and labels and parameters of a language model",
+    vocoder="net, weights (how many), picture",
     store="clips, failed, audio_seconds, labels",
     manifest="files, audio_seconds, labels, parameters, splits",
     recording="seconds, sample_rate, channels, format, flags",

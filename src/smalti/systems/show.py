@@ -1,6 +1,7 @@
 """What a file or folder is, in facts; and whether it is whole."""
 
 import json
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,8 +11,9 @@ from smalti import store
 from smalti.audio import inspect, shown
 from smalti.core import DataError, SmaltiError, StoreError, TokenLM, TokenSpec
 from smalti.data.manifest import Manifest
-from smalti.store import SmtReader, TokenStore
-from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, system_of
+from smalti.features import Vocoder, preset_of
+from smalti.store import SmtReader, TokenStore, load_weights
+from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, load_lm, system_of
 from smalti.train import RunFolder
 
 Facts = dict[str, Any]
@@ -49,7 +51,7 @@ def verify(path: Path) -> list[str]:
 def _misfits(path: Path) -> list[str]:
     """A tokenizer that is not the one whose tokens lie or are generated here."""
     try:
-        spec = TokenStore.open(path).spec if (path / "index.json").is_file() else load(path).spec
+        spec = TokenStore.open(path).spec if (path / "index.json").is_file() else load_lm(path).spec
         spec.require(load_codec(path / TOKENIZER).spec, f"the tokens of {path / TOKENIZER}")
     except SmaltiError as error:
         return [str(error)]
@@ -73,11 +75,22 @@ def _run(path: Path) -> Facts:
         model = load(path)
     except StoreError as error:
         return {**facts, "finished": False, "missing": str(error)}
+    if isinstance(model, Vocoder):
+        return {**facts, "finished": True, **_vocoder(run, model)}
     facts |= {"finished": True, "spec": _spec(model.spec)}
     if isinstance(model, TokenLM):
         facts |= {"pattern": model.pattern, "labels": list(model.schema.labels)}
         facts["parameters"] = [asdict(parameter) for parameter in model.schema.parameters]
     return facts
+
+
+def _vocoder(run: RunFolder, model: Vocoder) -> Facts:
+    picture = model.picture
+    return {
+        "net": tomllib.loads(run.config())["model"]["net"],
+        "weights": sum(tensor.numel() for tensor in load_weights(run.weights_path).tensors.values()),
+        "picture": {"preset": preset_of(picture), **asdict(picture)},
+    }
 
 
 def _token_store(path: Path) -> Facts:

@@ -57,9 +57,9 @@ class PictureClips:
         """The piece's picture and `margin` frames at either side."""
         if piece in self._kept:
             return self._kept[piece]
-        hop, half = self._picture.hop, self._picture.n_fft // 2
-        first = (piece.first - self._margin) * hop - half
-        count = (piece.frames + 2 * self._margin - 1) * hop + 2 * half
+        hop = self._picture.hop
+        first = (piece.first - self._margin) * hop - self._picture.lead
+        count = (piece.frames + 2 * self._margin - 1) * hop + self._picture.n_fft
         samples = read_padded(self.recordings, piece.clip, first, count)
         drawn = log_mel(samples[None], self._picture, centred=False)[0].half()
         if drawn.nbytes <= self._room:

@@ -25,6 +25,7 @@ from smalti.systems.melvqvae.autoencoder import MelAutoencoder, Rebuilt
 from smalti.systems.melvqvae.clips import PictureClips
 from smalti.systems.melvqvae.config import FramesNetConfig, MelVQVAEConfig
 from smalti.systems.melvqvae.model import MelVQVAE
+from smalti.systems.melvqvae.vocoder import griffin_lim_vocoder
 from smalti.train import Engine, Samples, Schedule, set_rate, update
 
 _OVER = 2  # token frames that a crop may reach over a recording's ends
@@ -102,7 +103,7 @@ class MelVQVAERecipe:
     def codec(self) -> MelVQVAE:
         """The codec as it is now, ready to encode and decode; training goes on with the same weights."""
         self.model.eval()
-        return MelVQVAE(self.model, self.config.vocoder)
+        return MelVQVAE(self.model, griffin_lim_vocoder(self.config.vocoder, self.model.picture))
 
     def batch(self, step: int) -> Crops:
         """Random crops of the step's pieces, the same whenever they are asked for."""
