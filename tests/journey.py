@@ -54,6 +54,20 @@ TINY_LM = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+TINY_VOCODER = (
+    "train.steps=6",
+    "train.batch=2",
+    "train.crop=6",
+    "model.window=5",
+    "model.net.width=8",
+    "model.net.hidden=12",
+    "model.net.blocks=1",
+    "judge.start=3",
+    "judge.periods=[5]",
+    "judge.width=1",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,7 @@ class Journey:
         tokens: a store, two tokenisations of each training clip.
         lm: a synthformer run.
         grid_codec: a run of melvqvae/tiny with both its judges.
+        vocoder: a vocoder run.
     """
 
     sounds: Path
@@ -73,3 +88,4 @@ class Journey:
     tokens: Path
     lm: Path
     grid_codec: Path
+    vocoder: Path

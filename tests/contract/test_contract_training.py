@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from journey import TINY_CODEC, TINY_GRID_CODEC, TINY_LM, Journey
+from journey import TINY_CODEC, TINY_GRID_CODEC, TINY_LM, TINY_VOCODER, Journey
 from smalti.core import ConfigError, StoreError
 from smalti.systems import SYSTEMS, training
 from smalti.systems.training import train
@@ -21,6 +21,7 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Calla
         lambda journey: journey.grid_codec,
     ),
     "synthformer": ("synthformer/tiny", TINY_LM, lambda journey: journey.tokens, lambda journey: journey.lm),
+    "vocoder": ("vocoder/tiny", TINY_VOCODER, lambda journey: journey.sounds, lambda journey: journey.vocoder),
 }
 
 

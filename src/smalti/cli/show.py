@@ -13,6 +13,7 @@ KEYS = epilog(
     spec="of tokens: sample_rate, hop, codebooks, vocab, tokenizer, frame_rate, bitrate",
     run="system, steps, finished, metrics, parameter_count, and labels and parameters of a language model",
     audio="of a recording in a codec: picture, crop, grid, tokens as published (ten seconds); whole, bitrate",
+    vocoder="net, weights (how many), picture",
     store="clips, failed, audio_seconds, labels",
     manifest="files, audio_seconds, labels, parameters, splits",
     recording="seconds, sample_rate, channels, format, flags",

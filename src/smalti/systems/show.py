@@ -1,6 +1,7 @@
 """What a file or folder is, in facts; and whether it is whole."""
 
 import json
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,8 +11,9 @@ from smalti import store
 from smalti.audio import inspect, shown
 from smalti.core import Codec, DataError, SmaltiError, StoreError, TokenLM, TokenSpec
 from smalti.data.manifest import Manifest
-from smalti.store import SmtReader, TokenStore
-from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, system_of
+from smalti.features import Vocoder, preset_of
+from smalti.store import SmtReader, TokenStore, load_weights
+from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, load_lm, system_of
 from smalti.train import RunFolder
 from smalti.transcode import PictureTokenizer, published_geometry
 
@@ -64,7 +66,7 @@ def verify(path: Path) -> list[str]:
 def _misfits(path: Path) -> list[str]:
     """A tokenizer that is not the one whose tokens lie or are generated here."""
     try:
-        spec = TokenStore.open(path).spec if (path / "index.json").is_file() else load(path).spec
+        spec = TokenStore.open(path).spec if (path / "index.json").is_file() else load_lm(path).spec
         spec.require(load_codec(path / TOKENIZER).spec, f"the tokens of {path / TOKENIZER}")
     except SmaltiError as error:
         return [str(error)]
@@ -88,6 +90,8 @@ def _run(path: Path) -> Facts:
         model = load(path)
     except StoreError as error:
         return {**facts, "finished": False, "missing": str(error)}
+    if isinstance(model, Vocoder):
+        return {**facts, "finished": True, **_vocoder(run, model)}
     facts |= {"finished": True, "spec": _spec(model.spec)}
     if isinstance(model, SaysItsSize):
         facts["parameter_count"] = model.parameter_count
@@ -106,6 +110,15 @@ def _seen(codec: Codec, audio: Path) -> Facts:
         facts |= published_geometry(codec.picture, spec)
     frames = spec.frames(samples)
     return {**facts, "whole": {"frames": frames, "tokens": frames * spec.codebooks}, "bitrate": spec.bitrate}
+
+
+def _vocoder(run: RunFolder, model: Vocoder) -> Facts:
+    picture = model.picture
+    return {
+        "net": tomllib.loads(run.config())["model"]["net"],
+        "weights": sum(tensor.numel() for tensor in load_weights(run.weights_path).tensors.values()),
+        "picture": {"preset": preset_of(picture), **asdict(picture)},
+    }
 
 
 def _token_store(path: Path) -> Facts:

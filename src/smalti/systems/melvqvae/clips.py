@@ -85,6 +85,6 @@ class PictureClips:
             low, high = max(first, 0), min(first + count, given.shape[1])
             frames[:, low - first : max(high - first, low - first)] = given[:, low : max(high, low)]
             return frames
-        hop, half = self._picture.hop, self._picture.n_fft // 2
-        samples = read_padded(self.recordings, clip, first * hop - half, (count - 1) * hop + 2 * half)
+        hop, n_fft = self._picture.hop, self._picture.n_fft
+        samples = read_padded(self.recordings, clip, first * hop - self._picture.lead, (count - 1) * hop + n_fft)
         return log_mel(samples[None], self._picture, centred=False)[0]

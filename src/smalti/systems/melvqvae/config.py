@@ -98,6 +98,7 @@ class TrainConfig(Settings):
     seed: int = Field(default=0, ge=0)
     batch: int = Field(default=16, gt=0, description="crops of a step and process")
     crop: int = Field(default=32, gt=0, description="token frames of a crop; the image net takes whole windows")
+    gain_db: float = Field(default=0.0, ge=0, description="crops are made up to so much louder or softer at random")
     learning_rate: float = Field(default=1e-3, gt=0, description="at its peak")
     warmup: float = Field(default=0.03, ge=0, le=1, description="fraction of the run until the peak")
     weight_decay: float = Field(default=0.01, ge=0)

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from smalti.config import mix
 from smalti.core import Audio
 from smalti.data.batches import choose_clips, step_generator
 from smalti.data.given_pictures import ManifestPictures
@@ -27,11 +28,13 @@ from smalti.systems.melvqvae.held_out import HeldOutScores, heard, score
 from smalti.systems.melvqvae.judging import PictureAdversary, PictureEar
 from smalti.systems.melvqvae.model import MelVQVAE
 from smalti.systems.melvqvae.pictures import coded_picture, picture_codes
+from smalti.systems.melvqvae.vocoder import griffin_lim_vocoder
 from smalti.train import Engine, Samples, Schedule, set_rate, update
 
 _OVER = 2  # token frames that a crop may reach over a recording's ends
 _START_BATCHES = 8  # whose latents place the first code vectors
 _SHOWN = 3
+_GAIN = 1  # so that gains and crops of a step are independent
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class MelVQVAERecipe:
     def codec(self) -> MelVQVAE:
         """The codec as it is now, ready to encode and decode; training goes on with the same weights."""
         self.model.eval()
-        return MelVQVAE(self.model, self.config.vocoder)
+        return MelVQVAE(self.model, griffin_lim_vocoder(self.config.vocoder, self.model.picture))
 
     def batch(self, step: int) -> Crops:
         """Random crops of the step's pieces, the same whenever they are asked for."""
@@ -127,7 +130,7 @@ class MelVQVAERecipe:
             place = piece.first + start + places
             inside[row] = (place > -net.stride) & (place < self.pictures.frames_of(piece))
         labels = torch.tensor([self._labels.get(piece.clip, -1) for piece, _ in chosen])
-        return Crops(torch.stack(pictures), inside, labels)
+        return Crops(self._louder(torch.stack(pictures), step), inside, labels)
 
     def step(self, batch: Crops, step: int) -> Mapping[str, float]:
         """One update of net and codebooks; the picture's distance is in dB."""
@@ -208,7 +211,7 @@ class MelVQVAERecipe:
     def _chosen(self, step: int) -> list[tuple[Piece, int]]:
         """Pieces and where in them the decoded part of the crop begins, in mel frames."""
         train, pieces, stride = self.config.train, self.pictures.training, self.model.net.stride
-        turn = step * self.engine.world + self.engine.rank  # processes take turns, so that each sees other pieces
+        turn = self._turn(step)
         rows = choose_clips(train.seed, turn, batch=train.batch, clips=len(pieces)).tolist()
         chances = torch.rand(len(rows), generator=step_generator(train.seed, turn), dtype=torch.float64).tolist()
         chosen: list[tuple[Piece, int]] = []
@@ -217,6 +220,19 @@ class MelVQVAERecipe:
             low, high = min(0, spare) - _OVER * stride, max(0, spare) + _OVER * stride
             chosen.append((pieces[row], low + int(chance * (high - low + 1))))
         return chosen
+
+    def _louder(self, pictures: Float[Tensor, "batch band frame"], step: int) -> Float[Tensor, "batch band frame"]:
+        """Each picture a random number of decibels louder or softer; what is at the floor stays there."""
+        most = self.config.train.gain_db / self.model.picture.range_db
+        if not most:
+            return pictures
+        generator = step_generator(mix(self.config.train.seed, _GAIN), self._turn(step))
+        gains = most * (2 * torch.rand(len(pictures), 1, 1, generator=generator) - 1)
+        return torch.where(pictures > 0, (pictures + gains).clamp(0, 1), 0)
+
+    def _turn(self, step: int) -> int:
+        """Processes take turns, so that each sees other pieces."""
+        return step * self.engine.world + self.engine.rank
 
     def _judges(self, model: MelAutoencoder) -> tuple[PictureAdversary | None, PictureEar | None]:
         """Those that the settings ask for."""
