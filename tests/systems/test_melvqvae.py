@@ -97,6 +97,13 @@ def test_an_item_gives_the_same_bits_alone_and_in_any_batch(codec: MelVQVAE, ord
         assert torch.equal(codec.decode(alone).samples, sound.samples)
 
 
+def test_defect_9_codes_alone_can_be_heard(codec: MelVQVAE) -> None:
+    """The reference passed codes to the wrong half of its quantiser and crashed."""
+    codes = torch.randint(codec.spec.vocab, (1, codec.spec.codebooks, 4), generator=torch.Generator().manual_seed(0))
+    heard = codec.decode(Tokens(codes, codec.spec, torch.tensor([4 * codec.spec.hop])))
+    assert heard.samples.shape == (1, 4 * codec.spec.hop) and heard.samples.abs().max() > 0
+
+
 @pytest.mark.parametrize("block", [1, 2, 7, 1000])
 def test_codes_in_blocks_decode_to_the_bits_of_the_whole(codec: MelVQVAE, block: int) -> None:
     codes = codec.encode(_sound(31_000)).codes[0]
