@@ -11,7 +11,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from smalti import __version__
-from smalti.cli import decode, demo, encode, evaluate, generate, prepare, reconstruct, show, textures, train, verify
+from smalti.cli import (
+    decode,
+    demo,
+    encode,
+    evaluate,
+    generate,
+    importing,
+    prepare,
+    reconstruct,
+    show,
+    textures,
+    train,
+    verify,
+)
 from smalti.cli.errors import DONE, INTERRUPTED, Terminated, explain
 from smalti.cli.output import hear_warnings, results_only, say
 
@@ -25,6 +38,7 @@ _VERBS = {
     "decode": (decode.decode, decode.KEYS),
     "reconstruct": (reconstruct.reconstruct, reconstruct.KEYS),
     "generate": (generate.generate, generate.KEYS),
+    "import": (importing.import_, importing.KEYS),
     "show": (show.show, show.KEYS),
     "verify": (verify.verify, verify.KEYS),
 }
