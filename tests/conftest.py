@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from journey import TINY_CODEC, TINY_LM, TINY_VOCODER, Journey
+from journey import TINY_CODEC, TINY_GRID_CODEC, TINY_LM, TINY_VOCODER, Journey
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,9 +29,10 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     from smalti.systems.training import train
     from smalti.systems.transcoding import encode
 
-    made = Journey(sounds, *(sounds.parent / name for name in ("codec", "tokens", "lm", "vocoder")))
-    train("melvqvae/tiny", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
+    made = Journey(sounds, *(sounds.parent / name for name in ("codec", "tokens", "lm", "rows", "vocoder")))
+    train("melvqvae/textures", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
     encode(made.codec, data=sounds, to=made.tokens, shifts=2)
     train("synthformer/tiny", data=made.tokens, out=made.lm, overrides=TINY_LM, progress=False)
+    train("melvqvae/tiny", data=sounds, out=made.grid_codec, overrides=TINY_GRID_CODEC, progress=False)
     train("vocoder/tiny", data=sounds, out=made.vocoder, overrides=TINY_VOCODER, progress=False)
     return made

@@ -12,12 +12,33 @@ TINY_CODEC = (
     "model.net.coarse_blocks=1",
     "model.net.latent=4",
     "model.net.window=5",
-    "model.quantizer.codebooks=2",
+    "model.quantizer.depth=2",
     "model.quantizer.vocab=11",
     "vocoder.inversion_steps=3",
     "vocoder.iterations=2",
     "vocoder.window=12",
     "vocoder.overlap=2",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
+TINY_GRID_CODEC = (
+    "train.steps=6",
+    "train.batch=2",
+    "train.crop=2",
+    "train.quantize_from=0.3",
+    "model.net.widths=[4, 6, 8]",
+    "model.net.latent=4",
+    "model.net.window=3",
+    "model.quantizer.vocab=11",
+    "vocoder.inversion_steps=3",
+    "vocoder.iterations=2",
+    "vocoder.window=12",
+    "vocoder.overlap=2",
+    "adversary=patch",
+    "adversary.disc_start=3",
+    "adversary.width=4",
+    "perceptual=self",
+    "perceptual.widths=[8]",
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
@@ -58,6 +79,7 @@ class Journey:
         codec: a melvqvae run.
         tokens: a store, two tokenisations of each training clip.
         lm: a synthformer run.
+        grid_codec: a run of melvqvae/tiny with both its judges.
         vocoder: a vocoder run.
     """
 
@@ -65,4 +87,5 @@ class Journey:
     codec: Path
     tokens: Path
     lm: Path
+    grid_codec: Path
     vocoder: Path

@@ -71,7 +71,7 @@ def test_prepare_lists_good_and_bad_and_exits_1(smalti: Verbs, journey: Journey,
 
 
 def test_the_journey_of_a_codec(smalti: Verbs, journey: Journey, clip: Path, tmp_path: Path) -> None:
-    found = smalti("train", "melvqvae/tiny", "--data", journey.sounds, "--out", tmp_path / "run", *TINY_CODEC)
+    found = smalti("train", "melvqvae/textures", "--data", journey.sounds, "--out", tmp_path / "run", *TINY_CODEC)
     assert found["steps"] == 6 and {"run", "seconds", "metrics"} <= found.keys()
     found = smalti("encode", tmp_path / "run", clip, "--to", tmp_path / "a.smt")
     assert found.keys() == TRANSCODED and found["files"] == 1
@@ -141,7 +141,15 @@ def test_without_json_results_are_lines_for_people(journey: Journey, capsys: pyt
 
 def test_a_process_keeps_stdout_for_results_and_stderr_for_progress(journey: Journey, tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from smalti.cli import main; main()"]
-    arguments = ["train", "melvqvae/tiny", "--data", str(journey.sounds), "--out", str(tmp_path / "run"), *TINY_CODEC]
+    arguments = [
+        "train",
+        "melvqvae/textures",
+        "--data",
+        str(journey.sounds),
+        "--out",
+        str(tmp_path / "run"),
+        *TINY_CODEC,
+    ]
     done = subprocess.run([*command, *arguments, "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["steps"] == 6
@@ -151,7 +159,7 @@ def test_a_process_keeps_stdout_for_results_and_stderr_for_progress(journey: Jou
 def test_a_training_that_is_terminated_saves_and_says_how_to_go_on(journey: Journey, tmp_path: Path) -> None:
     program = "import torch; torch.set_num_threads(1); from smalti.cli import main; main()"
     settings = [*TINY_CODEC, "train.steps=400", "cadence.checkpoint=1000"]
-    command = [sys.executable, "-c", program, "train", "melvqvae/tiny", "--data", str(journey.sounds)]
+    command = [sys.executable, "-c", program, "train", "melvqvae/textures", "--data", str(journey.sounds)]
     command += ["--out", str(tmp_path / "run"), *settings]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

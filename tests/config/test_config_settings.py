@@ -209,6 +209,22 @@ def test_a_choice_between_settings_reads_back_and_its_errors_have_their_place():
     assert "line 4: net.depth: found 0" in said and "line 6: nets.0.width: found 1.5" in said
 
 
+def test_a_word_for_a_table_that_comes_in_kinds_names_its_kind_and_keeps_the_rest():
+    assert load_settings(Choice, "", ["net=large"]) == Choice(net=Large())
+    assert load_settings(Choice, '[net]\nkind = "large"\ndepth = 9', ["net=large"]) == Choice(net=Large(depth=9))
+    assert load_settings(Choice, "", ["net=large", "net.depth=9"]) == Choice(net=Large(depth=9))
+    assert load_settings(Choice, "", ["net.depth=9", 'net="large"']) == Choice(net=Large(depth=9))
+
+
+def test_a_word_that_is_no_kind_is_refused_as_what_was_written():
+    with pytest.raises(ConfigError, match=r"override net.*'larg'.*'small', 'large'"):
+        load_settings(Choice, "", ["net=larg"])
+    with pytest.raises(ConfigError, match=r"width: unknown"):
+        load_settings(Choice, "[net]\nwidth = 3", ["net=large"])
+    with pytest.raises(ConfigError, match=r"override nets: found 'large'"):
+        load_settings(Choice, "", ["nets=large"])
+
+
 def test_none_that_would_read_back_differently_is_refused():
     class Lossy(Settings):
         limit: int | None = 3

@@ -10,7 +10,8 @@ from smalti.cli import run
 
 pytestmark = pytest.mark.faults
 
-STEPS = {"melvqvae/tiny": 60, "synthformer/tiny": 60, "vocoder/tiny": 60}
+STEPS = {"melvqvae/textures": 60, "melvqvae/tiny": 60, "synthformer/tiny": 60, "vocoder/tiny": 60}
+BRIEF = {"melvqvae/tiny": ["adversary=patch", "adversary.disc_start=20", "perceptual=self"]}
 SMALTI = [sys.executable, "-c", "from smalti.cli import main; main()"]
 
 
@@ -22,17 +23,18 @@ def data(tmp_path_factory):
     brief = ["train.steps=20", "cadence.checkpoint=20"]
     for line in (
         ["textures", "--to", sounds, "--clips", "8", "--seconds", "4"],
-        ["train", "melvqvae/tiny", "--data", sounds, "--out", codec, *brief],
+        ["train", "melvqvae/textures", "--data", sounds, "--out", codec, *brief],
         ["encode", codec, "--data", sounds / "manifest.csv", "--to", tokens],
     ):
         assert run([str(word) for word in line]) == 0
-    return {"melvqvae/tiny": sounds, "synthformer/tiny": tokens, "vocoder/tiny": sounds}
+    return {"melvqvae/textures": sounds, "melvqvae/tiny": sounds, "synthformer/tiny": tokens, "vocoder/tiny": sounds}
 
 
 @pytest.mark.parametrize("preset", STEPS)
 def test_a_killed_training_resumes_to_the_same_bytes(preset, data, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
     brief = [f"train.steps={STEPS[preset]}", "cadence.checkpoint=7", "cadence.log=1", "cadence.evaluate=30"]
+    brief += BRIEF.get(preset, [])
 
     def command(folder):
         return [*SMALTI, "train", preset, "--data", str(data[preset]), "--out", str(folder), *brief]

@@ -24,8 +24,21 @@ coarse_blocks = 2
 latent = 6
 window = 3
 [quantizer]
-codebooks = 2
+kind = "rvq"
+depth = 2
 vocab = 11
+"""
+_GRID = """
+picture = "specvqgan"
+[net]
+kind = "grid"
+widths = [6, 8, 10]
+encoder_blocks = [1, 0, 1]
+decoder_blocks = [1, 1, 0]
+latent = 4
+window = 3
+[quantizer]
+vocab = 13
 """
 _IMAGE = """
 picture = "specvqgan"
@@ -37,14 +50,13 @@ groups = 2
 latent = 3
 window = 5
 [quantizer]
-codebooks = 20
 vocab = 13
 """
 
 
-def _codec(text: str) -> MelVQVAE:
+def _codec(text: str, *overrides: str) -> MelVQVAE:
     torch.manual_seed(0)
-    model = MelAutoencoder(load_settings(ModelConfig, text)).eval()
+    model = MelAutoencoder(load_settings(ModelConfig, text, overrides)).eval()
     for name, value in model.named_buffers():
         if name.endswith("vectors"):
             value.normal_(std=0.3)
@@ -52,7 +64,7 @@ def _codec(text: str) -> MelVQVAE:
     return MelVQVAE(model, griffin_lim_vocoder(config, model.picture))
 
 
-@pytest.fixture(scope="module", params=[_FRAMES, _IMAGE], ids=["frames", "image"])
+@pytest.fixture(scope="module", params=[_FRAMES, _GRID, _IMAGE], ids=["frames", "grid", "image"])
 def codec(request: pytest.FixtureRequest) -> MelVQVAE:
     return _codec(request.param)
 
@@ -145,7 +157,7 @@ def test_the_fingerprint_follows_what_codes_depend_on_and_nothing_else() -> None
 
 
 def test_the_published_net_has_its_published_size_and_grid() -> None:
-    config = load_settings(MelVQVAEConfig, _PRESETS / "base.toml")
+    config = load_settings(MelVQVAEConfig, _PRESETS / "vas.toml")
     with torch.device("meta"):
         model = MelAutoencoder(config.model)
         latents = model.net.analyse(torch.zeros(1, 80, 848))
@@ -155,34 +167,59 @@ def test_the_published_net_has_its_published_size_and_grid() -> None:
     assert (model.quantizer.codebooks, latents.shape[2], model.hop) == (5, 53, 4096)
 
 
-def test_the_tiny_preset_is_tiny() -> None:
-    config = load_settings(MelVQVAEConfig, _PRESETS / "tiny.toml")
+@pytest.mark.parametrize(("preset", "hop", "codebooks", "vocab"), [("textures", 1024, 4, 256), ("tiny", 4096, 5, 1024)])
+def test_small_presets_are_small(preset: str, hop: int, codebooks: int, vocab: int) -> None:
+    config = load_settings(MelVQVAEConfig, _PRESETS / f"{preset}.toml")
     model = MelAutoencoder(config.model)
     assert sum(value.numel() for value in model.parameters()) <= 2e6
-    assert model.hop == 1024
-    assert config.model.quantizer.codebooks == 4
+    assert (model.hop, model.quantizer.codebooks, model.quantizer.vocab) == (hop, codebooks, vocab)
 
 
-@pytest.mark.parametrize("preset", ["tiny", "base"])
+def test_tiny_has_the_picture_and_grid_of_the_published_presets() -> None:
+    tiny, vas, vggsound = (
+        load_settings(MelVQVAEConfig, _PRESETS / f"{name}.toml") for name in ("tiny", "vas", "vggsound")
+    )
+    assert tiny.model.picture == vas.model.picture == "specvqgan"
+    assert (vas.model.quantizer.vocab, vggsound.model.quantizer.vocab) == (128, 1024)
+    assert vas.model.net == vggsound.model.net
+
+
+@pytest.mark.parametrize("preset", ["tiny", "textures", "vas", "vggsound"])
 def test_presets_read_back_as_they_are_written(preset: str) -> None:
     config = load_settings(MelVQVAEConfig, _PRESETS / f"{preset}.toml")
     assert load_settings(MelVQVAEConfig, to_toml(config)) == config
 
 
+@pytest.mark.parametrize("kind", ["ema", "plain", "cosine", "fsq", "rvq"])
+@pytest.mark.parametrize("text", [_FRAMES, _GRID], ids=["frames", "grid"])
+def test_every_quantizer_fits_every_net_by_one_word(text: str, kind: str) -> None:
+    codec = _codec(text, f"quantizer={kind}")
+    tokens = codec.encode(_sound(9000))
+    assert tokens.codes.shape == (1, codec.spec.codebooks, codec.spec.frames(9000))
+    assert codec.decode(tokens).samples.shape == (1, 9000)
+
+
 def test_settings_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ParameterError, match="preset 'wid' is unknown; did you mean 'wide'"):
         MelAutoencoder(load_settings(ModelConfig, _FRAMES, ["picture=wid"]))
-    with pytest.raises(ParameterError, match="20 rows of the image net"):
-        MelAutoencoder(load_settings(ModelConfig, _IMAGE, ["quantizer.codebooks=4"]))
+    with pytest.raises(ParameterError, match="2 numbers of blocks for 3 levels"):
+        MelAutoencoder(load_settings(ModelConfig, _GRID, ["net.encoder_blocks=[1, 1]"]))
+    with pytest.raises(ParameterError, match="no multiple of 32"):
+        MelAutoencoder(load_settings(ModelConfig, _IMAGE, ["net.multipliers=[1, 1, 1, 1, 1, 1]"]))
+    with pytest.raises(ParameterError, match="make no grid"):
+        MelAutoencoder(load_settings(ModelConfig, _GRID, ["quantizer=fsq", "quantizer.levels=[8, 1]"]))
+    with pytest.raises(ConfigError, match=r"override quantizer.*: found 'cosin', wanted 'ema'"):
+        load_settings(ModelConfig, _GRID, ["quantizer=cosin"])
     with pytest.raises(ConfigError, match="line 1"):
         load_settings(ModelConfig, 'picutre = "wide"')
 
 
-def test_the_context_that_the_net_asks_for_is_the_context_it_uses() -> None:
-    net = _codec(_FRAMES).autoencoder.net
-    picture = log_mel(_sound(40_000).samples, _codec(_FRAMES).autoencoder.picture)
+@pytest.mark.parametrize(("text", "dim"), [(_FRAMES, 6), (_GRID, 20)], ids=["frames", "grid"])
+def test_the_context_that_the_net_asks_for_is_the_context_it_uses(text: str, dim: int) -> None:
+    net = _codec(text).autoencoder.net
+    picture = log_mel(_sound(60_000).samples, _codec(text).autoencoder.picture)
     tokens = 4
     needed = net.left + tokens * net.stride + net.right
     latents = net.analyse(picture[:, :, :needed])
-    assert latents.shape == (1, 6, tokens)
-    assert net.synthesise(torch.zeros(1, 6, tokens + 2 * net.context)).shape == (1, 80, tokens * net.stride)
+    assert latents.shape == (1, dim, tokens)
+    assert net.synthesise(torch.zeros(1, dim, tokens + 2 * net.context)).shape == (1, 80, tokens * net.stride)

@@ -25,7 +25,8 @@ coarse_blocks = 1
 latent = 6
 window = 8
 [model.quantizer]
-codebooks = 2
+kind = "rvq"
+depth = 2
 vocab = 16
 [vocoder]
 inversion_steps = 5
@@ -124,7 +125,7 @@ def test_evaluation_changes_nothing() -> None:
     watched.samples()
     _run(watched, range(3, 5))
     assert _same(watched, _run(MelVQVAERecipe(_config(), _waves(), held_out=2), range(5)))
-    assert set(found) == {"log_mel_l1_db", "perplexity_0", "perplexity_1"}
+    assert set(found) == {"log_mel_l1_db", "picture_l1_db", "perplexity_0", "perplexity_1", "zero_hit_codes"}
 
 
 def test_codebooks_begin_among_the_latents_when_their_time_comes() -> None:

@@ -80,4 +80,4 @@ def test_a_settings_file_of_ones_own_is_as_good_as_a_preset(tmp_path: Path) -> N
 
 
 def test_presets_are_named_by_system_and_size() -> None:
-    assert {"melvqvae/tiny", "melvqvae/base", "synthformer/tiny", "synthformer/small"} <= set(presets())
+    assert {"melvqvae/tiny", "melvqvae/vas", "synthformer/tiny", "synthformer/small"} <= set(presets())

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smalti.config.lines import line_of
-from smalti.config.suggest import suggestion
+from smalti.config.suggest import KIND, comes_in_kinds, suggestion
 from smalti.core import ConfigError
 
 _MOST_BYTES = 1 << 20
@@ -30,14 +30,15 @@ _Problem = tuple[int, str]
 def load_settings(cls: type[S], source: Path | str, overrides: Sequence[str] = ()) -> S:
     """Read settings from a TOML file (`Path`) or TOML text (`str`), then apply `key.sub=value` overrides.
 
-    Override values are TOML literals; a bare word is a string. Empty text gives the defaults, if `cls` has them all.
+    Override values are TOML literals; a bare word is a string. A word for a table that comes in kinds names its kind
+    and leaves the rest: `optimiser=adam` is `optimiser.kind=adam`. Empty text gives the defaults, if `cls` has all.
 
     Raises:
         ConfigError: listing every problem, one a line: line number or override, key, what was found, what was wanted.
     """
     name, text = _text(source)
     data = _parse(name, text)
-    problems = list(_apply(data, overrides))
+    problems = list(_apply(cls, data, overrides))
     told = [_split(item)[0] for item in overrides]
     try:
         # By way of JSON, because strict JSON takes a list for a tuple and an int for a float, and nothing else.
@@ -87,7 +88,7 @@ def _split(override: str) -> tuple[str, str]:
     return key.strip(), value.strip()
 
 
-def _apply(data: dict[str, Any], overrides: Sequence[str]) -> Iterator[_Problem]:
+def _apply(cls: type[Settings], data: dict[str, Any], overrides: Sequence[str]) -> Iterator[_Problem]:
     for item in overrides:
         key, text = _split(item)
         if "=" not in item or not all(key.split(".")):
@@ -98,7 +99,10 @@ def _apply(data: dict[str, Any], overrides: Sequence[str]) -> Iterator[_Problem]
         except tomllib.TOMLDecodeError as error:
             yield 0, f"override {item!r}: {text!r} is no TOML value ({error}); write key=value"
             continue
-        if blocked := _put(data, key.split("."), value):
+        names = key.split(".")
+        if isinstance(value, str) and comes_in_kinds(cls, names):
+            names.append(KIND)
+        if blocked := _put(data, names, value):
             yield 0, f"override {item!r}: {blocked} is a value, wanted a table; override {blocked} itself"
 
 

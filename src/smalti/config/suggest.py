@@ -1,11 +1,13 @@
 """What was meant by a key that does not exist."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+KIND = "kind"
 _CLOSE = 0.6
 _ELSEWHERE = 0.1  # a key in another table must be that much closer to win
 
@@ -20,6 +22,21 @@ def suggestion(key: str, cls: type[BaseModel]) -> str:
         return f"did you mean {best}?"
     beside = [one for one in known if one.rpartition(".")[0] == table]
     return f"known: {', '.join(beside[:12]) + (', …' if len(beside) > 12 else '') or 'none'}"
+
+
+def comes_in_kinds(cls: type[BaseModel], names: Sequence[str]) -> bool:
+    """Whether a dotted name is a table with a field `kind`."""
+    tables = [cls]
+    for name in names:
+        fields = [table.model_fields[name] for table in tables if name in table.model_fields]
+        members = [one for field in fields for one in _members(field.annotation)]
+        tables = [one for one in members if isinstance(one, type) and issubclass(one, BaseModel)]
+    return any(KIND in table.model_fields for table in tables)
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    """Of a union its members, of anything else itself."""
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
 
 def _likeness(key: str, known: str) -> float:

@@ -99,8 +99,8 @@ def _failed(failed: Sequence[Mapping[str, str]]) -> str:
 
 def _codec(scores: Mapping[str, Any], heard: Sequence[Heard]) -> str:
     lead = (
-        "melvqvae/tiny writes each 46 ms of sound as four codes. Each pair of players is a clip it never trained on, "
-        "before and after."
+        "melvqvae/textures writes each 46 ms of sound as four codes. Each pair of players is a clip it never trained "
+        "on, before and after."
     )
     rows = [(label, value) for label, value in scores["by_label"].items()]
     peers = [

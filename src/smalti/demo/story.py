@@ -87,7 +87,7 @@ def demo(folder: Path | None = None, *, out: Path = Path("demo-out"), seed: int 
     with story.stage("sounds", "sounds: " + ("textures and recordings" if folder is None else str(folder))):
         material = _material(folder, out / "sounds", clips=clips, seed=seed)
     with story.stage("train_codec", "codec: learning to write sound as tokens"):
-        train("melvqvae/tiny", data=material.codec, out=out / "codec", resume=True, overrides=overrides)
+        train("melvqvae/textures", data=material.codec, out=out / "codec", resume=True, overrides=overrides)
     codec = load_codec(out / "codec")
     with story.stage("score_codec", "codec: sound → tokens → sound, held-out clips"):
         codec_report, heard = _score_codec(codec, material)

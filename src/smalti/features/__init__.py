@@ -13,6 +13,7 @@ from smalti.features.mel import (
     preset_of,
     to_log_mel,
 )
+from smalti.features.picture_files import is_picture, picture_bytes, read_picture
 from smalti.features.stft import inverse_stft, stft, stft_magnitude
 from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
 
@@ -26,12 +27,15 @@ __all__ = [
     "griffin_lim",
     "hop_by_hop",
     "inverse_stft",
+    "is_picture",
     "log_mel",
     "mel",
     "mel_filterbank",
     "mel_to_magnitude",
     "natural_log",
+    "picture_bytes",
     "preset_of",
+    "read_picture",
     "stft",
     "stft_magnitude",
     "to_log_mel",

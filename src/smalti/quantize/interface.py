@@ -15,11 +15,13 @@ class Quantized:
         vectors: the chosen code vectors; gradients pass straight through to the latents.
         codes: the choices.
         loss: the commitment, mean squared distance of latents to their code vectors, for the encoder only.
+        codebook_loss: the same distance for the code vectors only, where they learn by gradient; else None.
     """
 
     vectors: Float[Tensor, "batch dim frame"]
     codes: Int64[Tensor, "batch codebook frame"]
     loss: Float[Tensor, ""]
+    codebook_loss: Float[Tensor, ""] | None = None
 
 
 @runtime_checkable

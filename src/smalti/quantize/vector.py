@@ -23,18 +23,27 @@ class VectorQuantizer(nn.Module):
     counts: Tensor
     sums: Tensor
 
-    def __init__(self, *, dim: int, vocab: int, decay: float = 0.97) -> None:
+    def __init__(self, *, dim: int, vocab: int, decay: float = 0.97, unit: bool = False) -> None:
+        """Lay the codebook out, unlearnt.
+
+        Args:
+            dim: numbers of a latent.
+            vocab: code vectors.
+            decay: of the moving averages, per step.
+            unit: keep all code vectors at length one, for latents that are directions.
+        """
         super().__init__()
         self.vocab = vocab
         self.decay = decay
-        self.register_buffer("vectors", torch.randn(vocab, dim) / dim**0.5)
+        self.unit = unit
+        self.register_buffer("vectors", self._placed(torch.randn(vocab, dim) / dim**0.5))
         self.register_buffer("counts", torch.ones(vocab))
         self.register_buffer("sums", self.vectors.clone())
 
     @torch.no_grad()
     def start(self, latents: Float[Tensor, "batch dim frame"]) -> None:
         """Place the code vectors by k-means, each as if one latent a step had chosen it so far."""
-        self.vectors.copy_(kmeans(_points(latents.float()), centres=self.vocab))
+        self.vectors.copy_(self._placed(kmeans(as_points(latents.float()), centres=self.vocab)))
         self.counts.fill_(1)
         self.sums.copy_(self.vectors)
 
@@ -51,13 +60,13 @@ class VectorQuantizer(nn.Module):
             codes = self.encode(latents)
             chosen = self.decode(codes)
             if self.training:
-                self._learn(_points(latents), codes.flatten(), restart_below)
+                self._learn(as_points(latents), codes.flatten(), restart_below)
             loss = (latents - chosen).pow(2).mean()
             return Quantized(latents + (chosen - latents).detach(), codes, loss)
 
     def encode(self, latents: Float[Tensor, "batch dim frame"]) -> Int64[Tensor, "batch codebook frame"]:
         """Index of the nearest code vector."""
-        return nearest_centre(_points(latents), self.vectors).reshape(len(latents), 1, -1)
+        return nearest_centre(as_points(latents), self.vectors).reshape(len(latents), 1, -1)
 
     def decode(self, codes: Int64[Tensor, "batch codebook frame"]) -> Float[Tensor, "batch dim frame"]:
         """The code vectors."""
@@ -78,15 +87,25 @@ class VectorQuantizer(nn.Module):
             self._restart(dead, points, uniform)
         # smoothed, so that an idle code fades slowly into the average instead of dividing by nothing
         smoothed = (self.counts + 1e-5) / (self.counts.sum() + 1e-5 * self.vocab) * self.counts.sum()
-        self.vectors.copy_(self.sums / smoothed[:, None])
+        self.vectors.copy_(self._placed(self.sums / smoothed[:, None]))
+
+    def _placed(self, vectors: Tensor) -> Tensor:
+        return nn.functional.normalize(vectors, dim=1) if self.unit else vectors
 
     def _restart(self, dead: Tensor, points: Tensor, uniform: Tensor) -> None:
         """Dead codes take random latents and uniform usage, so that they live until they had a fair chance."""
-        number = int(dead.sum())
-        chosen = points[torch.randint(len(points), (number,)).to(points.device)]
         self.counts[dead] = uniform
-        self.sums[dead] = chosen * uniform
+        self.sums[dead] = spare_latents(points, int(dead.sum())) * uniform
 
 
-def _points(latents: Float[Tensor, "batch dim frame"]) -> Float[Tensor, "point dim"]:
+def as_points(latents: Float[Tensor, "batch dim frame"]) -> Float[Tensor, "point dim"]:
+    """Every frame of every item as a row."""
     return latents.mT.reshape(-1, latents.shape[1])
+
+
+def spare_latents(points: Float[Tensor, "point dim"], count: int) -> Float[Tensor, "count dim"]:
+    """Random latents for codes that begin anew, the same in all processes."""
+    chosen = points[torch.randint(len(points), (count,)).to(points.device)]
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.broadcast(chosen, src=0)
+    return chosen

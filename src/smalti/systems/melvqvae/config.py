@@ -1,10 +1,11 @@
-"""Settings of the mel codec: its picture, net, codebooks, vocoder and training."""
+"""Settings of the mel codec: its picture, net, codes, vocoder and training."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from smalti.config import Settings
+from smalti.quantize import QuantizerConfig
 from smalti.train import Cadence, EngineSettings
 
 
@@ -19,6 +20,20 @@ class FramesNetConfig(Settings):
     window: int = Field(default=32, gt=0, description="token frames per call")
 
 
+class GridNetConfig(Settings):
+    """Two-dimensional convolutions, valid in time: small, any length, tokens that keep their frequency rows."""
+
+    kind: Literal["grid"] = "grid"
+    widths: tuple[int, ...] = Field(
+        default=(48, 96, 152), min_length=1, description="channels of each level: 4 × 4 cells, then halved each time"
+    )
+    encoder_blocks: tuple[int, ...] = Field(default=(1, 1, 1), description="residual blocks of each level")
+    decoder_blocks: tuple[int, ...] = Field(default=(1, 1, 1), description="residual blocks of each level")
+    mix: int = Field(default=0, ge=0, description="channels by which rows of a column tell each other; 0: none")
+    latent: int = Field(default=64, gt=0, description="numbers per token")
+    window: int = Field(default=16, gt=0, description="token frames per call")
+
+
 class ImageNetConfig(Settings):
     """The published two-dimensional net: GroupNorm and attention over fixed windows."""
 
@@ -28,14 +43,6 @@ class ImageNetConfig(Settings):
     groups: int = Field(default=32, gt=0, description="of every GroupNorm")
     latent: int = Field(default=256, gt=0, description="numbers per token")
     window: int = Field(default=53, gt=0, description="token frames of a window, all of which attention hears")
-
-
-class QuantizerConfig(Settings):
-    """Codebooks that follow the latents by moving averages."""
-
-    codebooks: int = Field(default=4, gt=0, description="Q: residual for the frames net, one per row for the image net")
-    vocab: int = Field(default=256, gt=1, le=65536, description="V")
-    decay: float = Field(default=0.97, gt=0, lt=1, description="of the moving averages, per step")
 
 
 class VocoderConfig(Settings):
@@ -51,8 +58,37 @@ class ModelConfig(Settings):
     """What the tokens of this codec are."""
 
     picture: str = Field(default="wide", description="name in smalti.features.MEL_PRESETS")
-    net: Annotated[FramesNetConfig | ImageNetConfig, Field(discriminator="kind")] = FramesNetConfig()
+    net: Annotated[FramesNetConfig | GridNetConfig | ImageNetConfig, Field(discriminator="kind")] = FramesNetConfig()
     quantizer: QuantizerConfig = QuantizerConfig()
+
+
+class AdversaryConfig(Settings):
+    """A judge of patches of the picture; its settings carry the published names."""
+
+    kind: Literal["none", "patch"] = "none"
+    disc_start: int = Field(default=2001, ge=0, description="step of the codec from which it learns and speaks")
+    disc_weight: float = Field(default=0.8, ge=0, description="of what it says, times the adaptive weight")
+    min_adapt_weight: float = Field(default=0.0, ge=0, description="least adaptive weight")
+    max_adapt_weight: float = Field(default=1.0, ge=0, description="largest adaptive weight")
+    disc_conditional: bool = Field(default=False, description="show it beside each picture the one that was coded")
+    disc_in_channels: int = Field(
+        default=0, ge=0, description="pictures it is shown at once; 0: as many as it gets, 1 or with condition 2"
+    )
+    width: int = Field(default=64, gt=0, description="channels of its first layer")
+    learning_rate: float = Field(default=1.0, gt=0, description="in that of the codec")
+
+
+class PerceptualConfig(Settings):
+    """An ear that compares pictures by what a small classifier hears in them."""
+
+    kind: Literal["none", "self", "file"] = Field(
+        default="none", description="self: learns the manifest's labels first; file: comes with weights"
+    )
+    weight: float = Field(default=1.0, ge=0, description="of its distance beside the picture's")
+    widths: tuple[int, ...] = Field(default=(16, 32, 64), min_length=1, description="channels of its layers")
+    learn_until: float = Field(default=0.3, ge=0, le=1, description="fraction of the run in which it learns (self)")
+    learning_rate: float = Field(default=1e-3, gt=0, description="of its learning (self)")
+    weights: str = Field(default="", description="its weights: perceptual.safetensors of a checkpoint (file)")
 
 
 class TrainConfig(Settings):
@@ -62,11 +98,16 @@ class TrainConfig(Settings):
     seed: int = Field(default=0, ge=0)
     batch: int = Field(default=16, gt=0, description="crops of a step and process")
     crop: int = Field(default=32, gt=0, description="token frames of a crop; the image net takes whole windows")
+    gain_db: float = Field(default=0.0, ge=0, description="crops are made up to so much louder or softer at random")
     learning_rate: float = Field(default=1e-3, gt=0, description="at its peak")
     warmup: float = Field(default=0.03, ge=0, le=1, description="fraction of the run until the peak")
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
     commitment: float = Field(default=0.25, ge=0, description="weight of the latents' distance to their code vectors")
+    codebook_weight: float = Field(default=1.0, ge=0, description="weight of that and of the code vectors' own loss")
+    noise_sigma: float = Field(
+        default=0.0, ge=0, description="Gaussian noise on code vectors in training, in their root mean square"
+    )
     loud: float = Field(default=4.0, ge=0, description="weight of squared differences, which keep rare calls alive")
     loudness: float = Field(default=4.0, ge=0, description="how much more a cell of full level counts in these")
     quantize_from: float = Field(default=0.05, ge=0, le=1, description="fraction of the run without codebooks")
@@ -84,5 +125,7 @@ class MelVQVAEConfig(Settings):
     model: ModelConfig = ModelConfig()
     vocoder: VocoderConfig = VocoderConfig()
     train: TrainConfig = TrainConfig()
+    adversary: AdversaryConfig = AdversaryConfig()
+    perceptual: PerceptualConfig = PerceptualConfig()
     cadence: Cadence = Cadence()
     engine: EngineSettings = EngineSettings()

@@ -1,5 +1,7 @@
 """The small net: one-dimensional valid convolutions over mel frames, four frames to a token frame."""
 
+from typing import cast
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -15,6 +17,7 @@ class FramesNet(nn.Module):
 
     Attributes:
         stride: mel frames per token frame.
+        rows: one, as a token stands for all bands.
         left, right: mel frames that `analyse` needs around its own.
         context: token frames that `synthesise` needs at either side of its own.
         latent: numbers per token frame.
@@ -25,6 +28,7 @@ class FramesNet(nn.Module):
         width, fine, coarse = config.width, config.fine_blocks, config.coarse_blocks
         self.latent = config.latent
         self.window = config.window
+        self.rows = 1
         self.encoder = nn.Sequential(
             nn.Conv1d(bands, width, _DOWN, stride=2),
             *(ResidualConvolution(width, kernel=_KERNEL) for _ in range(fine)),
@@ -56,6 +60,11 @@ class FramesNet(nn.Module):
             spread = spread.then(kernel=_KERNEL)
         spread = spread.then(up=2)
         self.context = spread.context
+
+    @property
+    def last_layer(self) -> Tensor:
+        """Weight of the layer that draws the picture."""
+        return cast(Upsample, self.decoder[-1]).pointwise.weight
 
     def analyse(self, picture: Float[Tensor, "batch band frame"]) -> Float[Tensor, "batch dim token"]:
         """Latents of the token frames whose mel frames lie `left` and `right` within the picture (0…1)."""

@@ -1,5 +1,7 @@
 """The codec: audio to tokens and back, whole or in blocks, always as the same sequence of fixed windows."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -9,6 +11,7 @@ from smalti.features import MelSettings, Vocoder, log_mel, preset_of
 from smalti.nn.overlap import Windows
 from smalti.store import fingerprint
 from smalti.systems.melvqvae.autoencoder import MelAutoencoder
+from smalti.systems.melvqvae.pictures import picture_codes
 
 
 class MelVQVAE:
@@ -58,6 +61,13 @@ class MelVQVAE:
             tokenizer=self._named_by_weights(),
         )
 
+    @property
+    def parameter_count(self) -> int:
+        """Numbers that were learnt, code vectors included."""
+        model = self.autoencoder
+        books = [value for name, value in model.named_buffers() if name.endswith("vectors")]
+        return sum(value.numel() for value in [*model.parameters(), *books])
+
     def encode(self, audio: Audio) -> Tokens:
         """Codes of every item, ceil(samples / hop) frames.
 
@@ -76,6 +86,14 @@ class MelVQVAE:
             codes.append(torch.cat([stream.push(item.samples[0]), stream.flush()], dim=1).T)
         padded = torch.nn.utils.rnn.pad_sequence(codes, batch_first=True).mT.to(audio.samples.device)
         return Tokens(padded, spec, audio.lengths)
+
+    def encode_pictures(self, pictures: Sequence[Float[Tensor, "band _"]]) -> Tokens:
+        """Codes of log-mel pictures (0…1) given in place of their sound, ceil(frames / stride) frames each."""
+        model, spec = self.autoencoder, self.spec
+        codes = [picture_codes(model, picture).T for picture in pictures]
+        samples = [picture.shape[1] * model.picture.hop for picture in pictures]
+        padded = torch.nn.utils.rnn.pad_sequence(codes, batch_first=True).mT
+        return Tokens(padded, spec, torch.tensor(samples))
 
     def decode(self, tokens: Tokens) -> Audio:
         """Sound of every item, exactly as many samples as went in.

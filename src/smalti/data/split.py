@@ -1,0 +1,60 @@
+"""Which recordings are kept out of training: whole groups, for cuts of one source in both splits would be no test.
+
+The choice depends on the groups' names and the seed only, so that a collection that grows keeps what was chosen.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+
+import pyarrow as pa
+
+from smalti.core import ParameterError, nearest
+from smalti.data.manifest import Manifest
+
+GROUPS = ("group_id", "source_id", "freesound_id", "speaker_id", "group", "source", "speaker")
+"""Columns that say where a recording comes from, the first of which is taken if none is named."""
+
+
+def hold_out(manifest: Manifest, share: float, *, group: str | None = None, seed: int = 0) -> Manifest:
+    """The same recordings with a column `split`: "test" for about that share of each label, "train" for the rest.
+
+    Args:
+        manifest: of recordings; a column `split` that it has is replaced.
+        share: 0…1 of the recordings of each label; a group that belongs to several labels goes where the first puts it.
+        group: column whose equal values stay together; by default the first of `GROUPS` there is, else the path.
+        seed: of the choice.
+    Raises:
+        ParameterError: if there is no such column (names the nearest) or the share is not within 0…1.
+    """
+    if not 0 <= share <= 1:
+        raise ParameterError(f"hold-out share {share:g} is outside 0…1; give the share to keep out of training")
+    names = manifest.table.column_names
+    if group is not None and group not in names:
+        raise ParameterError(f"column {group!r} is unknown; {nearest(group, names)}")
+    column = group or next((name for name in GROUPS if name in names), "path")
+    groups = [str(value) for value in manifest.table[column].to_pylist()]
+    held = _held(groups, [label or "" for label in manifest.labels()], share, seed)
+    split = pa.array(["test" if one in held else "train" for one in groups])
+    table = manifest.table.drop_columns(["split"]) if "split" in names else manifest.table
+    return Manifest(table.append_column("split", split), manifest.root)
+
+
+def _held(groups: list[str], labels: list[str], share: float, seed: int) -> set[str]:
+    members: dict[str, Counter[str]] = defaultdict(Counter)
+    for one, label in zip(groups, labels, strict=True):
+        members[label][one] += 1
+    held: set[str] = set()
+    decided: set[str] = set()
+    for label in sorted(members):
+        sizes = members[label]
+        missing = round(share * sizes.total()) - sum(sizes[one] for one in sizes.keys() & held)
+        for one in sorted(sizes.keys() - decided, key=lambda name: _draw(seed, name)):
+            if sizes[one] <= missing:
+                held.add(one)
+                missing -= sizes[one]
+        decided |= sizes.keys()
+    return held
+
+
+def _draw(seed: int, name: str) -> bytes:
+    return hashlib.sha256(f"{seed} {name}".encode()).digest()
