@@ -18,6 +18,7 @@ from smalti.cli import (
     encode,
     evaluate,
     generate,
+    importing,
     interpolate,
     prepare,
     reconstruct,
@@ -41,6 +42,7 @@ _VERBS = {
     "generate": (generate.generate, generate.KEYS),
     "interpolate": (interpolate.interpolate, interpolate.KEYS),
     "embed": (embed.embed, embed.KEYS),
+    "import": (importing.import_, importing.KEYS),
     "show": (show.show, show.KEYS),
     "verify": (verify.verify, verify.KEYS),
 }

@@ -2,6 +2,7 @@
 
 from smalti.store.atomic import clean_temps, refusal, replace_file, replace_folder, write_bytes
 from smalti.store.checkpoint import Checkpoint, load_checkpoint, load_latest, save_checkpoint, save_latest
+from smalti.store.foreign import read_foreign_weights
 from smalti.store.lock import lock
 from smalti.store.shards import StoreReport, TokenStore, write_store
 from smalti.store.smt import SmtReader, SmtWriter, read_smt, write_smt
@@ -21,6 +22,7 @@ __all__ = [
     "load_latest",
     "load_weights",
     "lock",
+    "read_foreign_weights",
     "read_smt",
     "refusal",
     "replace_file",

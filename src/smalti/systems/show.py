@@ -66,7 +66,7 @@ def verify(path: Path) -> list[str]:
 def _misfits(path: Path) -> list[str]:
     """A tokenizer that is not the one whose tokens lie or are generated here."""
     try:
-        spec = TokenStore.open(path).spec if (path / "index.json").is_file() else load_lm(path).spec
+        spec = TokenStore.open(path).spec if (path / "index.json").is_file() else load_language_model(path).spec
         spec.require(load_codec(path / TOKENIZER).spec, f"the tokens of {path / TOKENIZER}")
     except SmaltiError as error:
         return [str(error)]

@@ -53,11 +53,14 @@ class HiFiGANNetConfig(Settings):
     final: Literal["tanh", "clamp"] = Field(default="tanh", description="how samples are kept within ±1")
 
 
+NetConfig = VocosNetConfig | MelGANNetConfig | HiFiGANNetConfig
+
+
 class ModelConfig(Settings):
     """What is heard."""
 
     picture: str = Field(default="specvqgan", description="name in smalti.features.MEL_PRESETS")
-    net: Annotated[VocosNetConfig | MelGANNetConfig | HiFiGANNetConfig, Field(discriminator="kind")] = VocosNetConfig()
+    net: Annotated[NetConfig, Field(discriminator="kind")] = VocosNetConfig()
     window: int = Field(default=128, gt=0, description="mel frames made audible at once")
 
 

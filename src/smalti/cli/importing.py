@@ -1,0 +1,33 @@
+"""smalti import: a vocoder of others, as weights and nothing else."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smalti.cli.output import Json, epilog, finish, say
+
+KEYS = epilog(
+    run="the run folder",
+    format="as given",
+    net="its kind",
+    picture="its mel preset",
+    weights="how many numbers it holds",
+    ignored="files beside it that were not read",
+)
+
+
+def import_(
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="melgan, hifigan, vocos or bigvgan.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A PyTorch checkpoint or .safetensors file.")],
+    to: Annotated[Path, typer.Option(metavar="RUN", help="The run folder.")],
+    picture: Annotated[str, typer.Option(help="Mel preset it was made for; else as published.")] = "",
+    json: Json = False,
+) -> None:
+    """Import a vocoder's weights by their names and shapes; nothing in the file is run, and YAML is never read."""
+    from smalti.systems.importing import import_weights
+
+    report = import_weights(format, file, to=to, picture=picture)
+    for name in report.ignored:
+        say(f"smalti: {name} lies beside the weights and was not read, as YAML can hold code")
+    finish(report, json=json)
