@@ -13,7 +13,7 @@ from smalti.core import Codec, DataError, LanguageModel, SmaltiError, StoreError
 from smalti.data.manifest import Manifest
 from smalti.features import Vocoder, preset_of
 from smalti.store import SmtReader, TokenStore, load_weights
-from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, system_of
+from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, load_language_model, system_of
 from smalti.train import RunFolder
 from smalti.transcode import PictureTokenizer, published_geometry
 
