@@ -35,6 +35,7 @@ kind = "grid"
 widths = [6, 8, 10]
 encoder_blocks = [1, 0, 1]
 decoder_blocks = [1, 1, 0]
+mix = 5
 latent = 4
 window = 3
 [quantizer]

@@ -95,7 +95,7 @@ def test_defects_7_and_8_the_adversary_speaks_from_its_start_counted_in_steps_of
     before = _run(recipe, range(3))
     assert not asked and all(one["disc_factor"] == 0 and "d_weight" not in one for one in before)
     after = _run(recipe, range(3, 5))
-    assert len(asked) == 2 and all(one["disc_factor"] == 1 and 0 <= one["d_weight"] <= 0.8 for one in after)
+    assert len(asked) == 2 and all(one["disc_factor"] == 1 and 0 <= one["d_weight"] <= 0.8 + 1e-6 for one in after)
     assert {"g_loss", "disc_loss", "logits_real", "logits_fake"} <= set(after[0])
 
 

@@ -159,15 +159,6 @@ def test_it_learns() -> None:
     assert sum(distances[-10:]) < 0.3 * sum(distances[:10])
 
 
-def test_crops_are_made_louder_or_softer_alike_whenever_they_are_asked_for_and_silence_stays() -> None:
-    same, loud = MelVQVAERecipe(_config(), _waves()), MelVQVAERecipe(_config("train.gain_db=6"), _waves())
-    before, after = same.batch(2).picture, loud.batch(2).picture
-    assert torch.equal(after, loud.batch(2).picture)
-    moved = (after - before)[(before > 0.1) & (before < 0.9)]
-    assert 0 < moved.abs().max() <= 6 / same.model.picture.range_db + 1e-6
-    assert not after[before == 0].any()
-
-
 def test_defect_10_a_rate_is_what_was_asked_for_whatever_the_batch_and_words_are_no_truths() -> None:
     """The reference multiplied its rate by the batch, and took any text for true."""
     for batch in (1, 3):

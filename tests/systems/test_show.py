@@ -35,6 +35,13 @@ def test_a_run_tells_its_system_steps_metrics_and_schema(journey: Journey) -> No
     assert facts["spec"] == show(journey.codec)["spec"] == show(journey.tokens)["spec"]
 
 
+def test_language_models_tell_their_size_and_how_they_read(journey: Journey) -> None:
+    continues, fills = show(journey.gpt), show(journey.masked)
+    assert continues["pattern"] == "flat" and fills["window"] == 8
+    assert continues["labels"] == fills["labels"] == ["pistons", "rain"]
+    assert min(continues["parameter_count"], fills["parameter_count"]) > 1000
+
+
 def test_a_run_without_weights_is_shown_as_unfinished(journey: Journey, tmp_path: Path) -> None:
     shutil.copyfile(journey.codec / "config.toml", tmp_path / "config.toml")
     assert show(tmp_path)["finished"] is False

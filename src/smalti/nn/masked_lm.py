@@ -42,6 +42,11 @@ class MaskedTransformer(nn.Module):
         self.register_buffer("offsets", offsets[:, None], persistent=False)
 
     @property
+    def parameter_count(self) -> int:
+        """Numbers that it has learnt."""
+        return sum(weight.numel() for weight in self.parameters())
+
+    @property
     def window(self) -> int:
         """Most frames that it hears at once."""
         return self.transformer.settings.window

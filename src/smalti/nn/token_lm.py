@@ -42,6 +42,11 @@ class TokenTransformer(nn.Module):
         offsets = torch.arange(spec.codebooks) * (spec.vocab + 1)
         self.register_buffer("offsets", offsets[:, None], persistent=False)
 
+    @property
+    def parameter_count(self) -> int:
+        """Numbers that it has learnt."""
+        return sum(weight.numel() for weight in self.parameters())
+
     def logits(
         self, codes: Int64[Tensor, "batch codebook frame"], condition: Condition
     ) -> Float[Tensor, "batch codebook frame vocab"]:

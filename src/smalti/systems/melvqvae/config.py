@@ -25,11 +25,11 @@ class GridNetConfig(Settings):
 
     kind: Literal["grid"] = "grid"
     widths: tuple[int, ...] = Field(
-        default=(48, 96, 152), min_length=1, description="channels of each level: 4 × 4 cells, then halved each time"
+        default=(48, 96, 192), min_length=1, description="channels of each level: 4 × 4 cells, then halved each time"
     )
-    encoder_blocks: tuple[int, ...] = Field(default=(1, 1, 1), description="residual blocks of each level")
-    decoder_blocks: tuple[int, ...] = Field(default=(1, 1, 1), description="residual blocks of each level")
-    mix: int = Field(default=0, ge=0, description="channels by which rows of a column tell each other; 0: none")
+    encoder_blocks: tuple[int, ...] = Field(default=(0, 1, 0), description="residual blocks of each level")
+    decoder_blocks: tuple[int, ...] = Field(default=(0, 1, 1), description="residual blocks of each level")
+    mix: int = Field(default=128, ge=0, description="channels by which rows of a column tell each other; 0: none")
     latent: int = Field(default=64, gt=0, description="numbers per token")
     window: int = Field(default=16, gt=0, description="token frames per call")
 
@@ -91,6 +91,14 @@ class PerceptualConfig(Settings):
     weights: str = Field(default="", description="its weights: perceptual.safetensors of a checkpoint (file)")
 
 
+class VaryConfig(Settings):
+    """What is done to crops at random, so that a small collection is not learnt by heart."""
+
+    gain_db: float = Field(default=0.0, ge=0, description="made up to so much louder or softer")
+    shift_bands: int = Field(default=0, ge=0, description="moved up or down by up to so many mel bands")
+    together: float = Field(default=0.0, ge=0, le=1, description="share of crops that sound together with another")
+
+
 class TrainConfig(Settings):
     """AdamW with a warm-up and a cosine; codebooks begin and restart among the latents."""
 
@@ -98,7 +106,6 @@ class TrainConfig(Settings):
     seed: int = Field(default=0, ge=0)
     batch: int = Field(default=16, gt=0, description="crops of a step and process")
     crop: int = Field(default=32, gt=0, description="token frames of a crop; the image net takes whole windows")
-    gain_db: float = Field(default=0.0, ge=0, description="crops are made up to so much louder or softer at random")
     learning_rate: float = Field(default=1e-3, gt=0, description="at its peak")
     warmup: float = Field(default=0.03, ge=0, le=1, description="fraction of the run until the peak")
     weight_decay: float = Field(default=0.01, ge=0)
@@ -115,6 +122,7 @@ class TrainConfig(Settings):
     restart_until: float = Field(
         default=0.75, ge=0, le=1, description="fraction of the run in which idle codes restart"
     )
+    vary: VaryConfig = VaryConfig()
     memory: int = Field(default=1024, ge=0, description="MiB of pictures kept; more are read and drawn at every step")
 
 

@@ -28,13 +28,14 @@ from smalti.systems.melvqvae.held_out import HeldOutScores, heard, score
 from smalti.systems.melvqvae.judging import PictureAdversary, PictureEar
 from smalti.systems.melvqvae.model import MelVQVAE
 from smalti.systems.melvqvae.pictures import coded_picture, picture_codes
+from smalti.systems.melvqvae.variety import vary
 from smalti.systems.melvqvae.vocoder import griffin_lim_vocoder
 from smalti.train import Engine, Samples, Schedule, set_rate, update
 
 _OVER = 2  # token frames that a crop may reach over a recording's ends
 _START_BATCHES = 8  # whose latents place the first code vectors
 _SHOWN = 3
-_GAIN = 1  # so that gains and crops of a step are independent
+_VARY = 1  # so that crops and what is done to them are independent
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,9 @@ class MelVQVAERecipe:
             place = piece.first + start + places
             inside[row] = (place > -net.stride) & (place < self.pictures.frames_of(piece))
         labels = torch.tensor([self._labels.get(piece.clip, -1) for piece, _ in chosen])
-        return Crops(self._louder(torch.stack(pictures), step), inside, labels)
+        generator = step_generator(mix(self.config.train.seed, _VARY), self._turn(step))
+        varied = vary(torch.stack(pictures), self.config.train.vary, self.model.picture, generator=generator)
+        return Crops(varied, inside, labels)
 
     def step(self, batch: Crops, step: int) -> Mapping[str, float]:
         """One update of net and codebooks; the picture's distance is in dB."""
@@ -220,15 +223,6 @@ class MelVQVAERecipe:
             low, high = min(0, spare) - _OVER * stride, max(0, spare) + _OVER * stride
             chosen.append((pieces[row], low + int(chance * (high - low + 1))))
         return chosen
-
-    def _louder(self, pictures: Float[Tensor, "batch band frame"], step: int) -> Float[Tensor, "batch band frame"]:
-        """Each picture a random number of decibels louder or softer; what is at the floor stays there."""
-        most = self.config.train.gain_db / self.model.picture.range_db
-        if not most:
-            return pictures
-        generator = step_generator(mix(self.config.train.seed, _GAIN), self._turn(step))
-        gains = most * (2 * torch.rand(len(pictures), 1, 1, generator=generator) - 1)
-        return torch.where(pictures > 0, (pictures + gains).clamp(0, 1), 0)
 
     def _turn(self, step: int) -> int:
         """Processes take turns, so that each sees other pieces."""
