@@ -155,3 +155,16 @@ def test_an_encoder_of_other_tokens_is_refused_naming_both(journey: Journey, sta
     with pytest.raises(SpecError, match=f"found 000000000000, wanted {tokenizer[:12]}"):
         train(STAGES[1], data=journey.tokens, out=tmp_path / "out", load_path=tmp_path / "other", overrides=TINY_VAE)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_first_stage_that_would_run_code_is_refused_and_nothing_runs(
+    journey: Journey, stage1: Path, tmp_path: Path
+) -> None:
+    """The published code unpickles whatever lies in the folder it is given."""
+    shutil.copytree(stage1, tmp_path / "hostile")
+    mark = tmp_path / "ran"
+    payload = f"cos\nsystem\n(S'touch {mark}'\ntR.".encode()  # what `os.system` looks like in a pickle
+    (tmp_path / "hostile" / "weights.safetensors").write_bytes(payload)
+    with pytest.raises(StoreError, match="cannot be read as weights"):
+        train(STAGES[1], data=journey.tokens, out=tmp_path / "out", load_path=tmp_path / "hostile", overrides=TINY_VAE)
+    assert not mark.exists() and not (tmp_path / "out").exists()
