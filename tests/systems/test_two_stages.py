@@ -48,6 +48,7 @@ def test_what_was_taken_is_kept_and_shown_and_verified(stage1: Path, stage2: Pat
     assert kept.tensors.keys() == wanted and wanted
     assert all(torch.equal(kept.tensors[name], source.tensors[name]) for name in wanted)
     assert show(stage2)["loaded"]["part"] == "encoder" and show(stage2)["loaded"]["run"] == "one"
+    assert show(stage2)["latent"]["numbers"] == 5
     assert verify(stage2) == []
 
 

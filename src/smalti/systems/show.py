@@ -8,7 +8,7 @@ from typing import Any
 
 from smalti import store
 from smalti.audio import inspect, shown
-from smalti.core import DataError, LanguageModel, SmaltiError, StoreError, TokenLM, TokenSpec
+from smalti.core import DataError, LanguageModel, LatentLM, SmaltiError, StoreError, TokenLM, TokenSpec
 from smalti.data.manifest import Manifest
 from smalti.store import SmtReader, TokenStore, load_weights
 from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, system_of
@@ -77,6 +77,9 @@ def _run(path: Path) -> Facts:
     facts |= {"finished": True, "spec": _spec(model.spec)}
     if isinstance(model, LanguageModel):
         facts |= {"pattern": model.pattern} if isinstance(model, TokenLM) else {"window": model.window}
+        if isinstance(model, LatentLM):
+            seconds = model.heard * model.spec.hop / model.spec.sample_rate
+            facts["latent"] = {"numbers": model.latent, "heard_seconds": seconds, "target_kl": model.target_kl}
         facts["labels"] = list(model.schema.labels)
         facts["parameters"] = [asdict(parameter) for parameter in model.schema.parameters]
     return facts
