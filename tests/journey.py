@@ -21,6 +21,27 @@ TINY_CODEC = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+TINY_GRID_CODEC = (
+    "train.steps=6",
+    "train.batch=2",
+    "train.crop=2",
+    "train.quantize_from=0.3",
+    "model.net.widths=[4, 6, 8]",
+    "model.net.latent=4",
+    "model.net.window=3",
+    "model.quantizer.vocab=11",
+    "vocoder.inversion_steps=3",
+    "vocoder.iterations=2",
+    "vocoder.window=12",
+    "vocoder.overlap=2",
+    "adversary=patch",
+    "adversary.disc_start=3",
+    "adversary.width=4",
+    "perceptual=self",
+    "perceptual.widths=[8]",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
 TINY_LM = (
     "train.steps=6",
     "shown.batch=2",
@@ -41,6 +62,20 @@ TINY_VAE = (
     "model.encoder.layers=1",
     "model.encoder.heads=2",
 )
+TINY_VOCODER = (
+    "train.steps=6",
+    "train.batch=2",
+    "train.crop=6",
+    "model.window=5",
+    "model.net.width=8",
+    "model.net.hidden=12",
+    "model.net.blocks=1",
+    "judge.start=3",
+    "judge.periods=[5]",
+    "judge.width=1",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +89,8 @@ class Journey:
         lm: a synthformer run.
         gpt: a melgpt run.
         masked: a melgpt run that fills gaps.
+        grid_codec: a run of melvqvae/tiny with both its judges.
+        vocoder: a vocoder run.
         vae: one whose clips have latents.
     """
 
@@ -63,4 +100,6 @@ class Journey:
     lm: Path
     gpt: Path
     masked: Path
+    grid_codec: Path
+    vocoder: Path
     vae: Path

@@ -7,17 +7,24 @@ from typing import Any
 
 import pytest
 
-from journey import TINY_CODEC, TINY_LM, TINY_MASKED, TINY_VAE, Journey
+from journey import TINY_CODEC, TINY_GRID_CODEC, TINY_LM, TINY_MASKED, TINY_VAE, TINY_VOCODER, Journey
 from smalti.core import ConfigError, StoreError
 from smalti.systems import SYSTEMS, training
 from smalti.systems.training import train
 
 LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Callable[[Journey], Path]]] = {
     "melvqvae": ("melvqvae/textures", TINY_CODEC, lambda journey: journey.sounds, lambda journey: journey.codec),
+    "melvqvae grid": (
+        "melvqvae/tiny",
+        TINY_GRID_CODEC,
+        lambda journey: journey.sounds,
+        lambda journey: journey.grid_codec,
+    ),
     "synthformer": ("synthformer/tiny", TINY_LM, lambda journey: journey.tokens, lambda journey: journey.lm),
     "melgpt": ("melgpt/tiny", TINY_LM, lambda journey: journey.tokens, lambda journey: journey.gpt),
     "melgpt masked": ("melgpt/masked", TINY_MASKED, lambda journey: journey.tokens, lambda journey: journey.masked),
     "melgpt vae": ("melgpt/vae", TINY_VAE, lambda journey: journey.tokens, lambda journey: journey.vae),
+    "vocoder": ("vocoder/tiny", TINY_VOCODER, lambda journey: journey.sounds, lambda journey: journey.vocoder),
 }
 
 

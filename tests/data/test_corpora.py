@@ -48,7 +48,7 @@ def test_folders_named_like_splits_are_splits(tmp_path: Path) -> None:
 def test_esc50_keeps_category_and_fold(tmp_path: Path) -> None:
     head = "filename,fold,target,category,esc10,src_file,take\n"
     put(tmp_path, {"meta/esc50.csv": head + "1-100032-A-0.wav,1,0,dog,True,100032,A\n", "audio/1-100032-A-0.wav": ""})
-    assert rows_of("esc50", tmp_path) == [("audio/1-100032-A-0.wav", "dog", "1")]
+    assert rows_of("esc50", tmp_path) == [("audio/1-100032-A-0.wav", "dog", "1", "100032")]
     prepare(tmp_path, tmp_path / "m.parquet", corpus="esc50")
     assert Manifest.read(tmp_path / "m.parquet").table.to_pylist()[0]["fold"] == "1"
 
@@ -79,6 +79,43 @@ def test_vas_takes_labels_from_folders_and_splits_from_lists(tmp_path: Path) -> 
         },
     )
     assert rows_of("vas", tmp_path) == [("dog/videos/video_1.wav", "dog", "train"), ("gun/video_2.wav", "gun", "valid")]
+
+
+def test_defect_11_a_missing_list_of_vas_is_an_error_that_names_it(tmp_path: Path) -> None:
+    """The reference printed a line and crashed later."""
+    put(tmp_path, {"dog/a.wav": "", "vas_train.txt": "dog/a\n"})
+    with pytest.raises(DataError, match=r"holds no vas_valid\.txt, nor do the two folders above"):
+        rows_of("vas", tmp_path)
+
+
+def test_defect_13_names_with_dots_survive_and_pictures_are_called_as_their_sound(tmp_path: Path) -> None:
+    """The reference cut names at their first dot."""
+    lists = {"data/vas_train.txt": "dog/a.b.c\n", "data/vas_valid.txt": "gun/d.e\n"}
+    features = "data/features/{}/melspec_10s_22050hz/{}_mel.npy"
+    put(tmp_path, {**lists, features.format("dog", "a.b.c"): "x", features.format("gun", "d.e"): "x"})
+    found = rows_of("vas", tmp_path / "data" / "features")
+    assert [row[1:] for row in found] == [("dog", "train"), ("gun", "valid")]
+
+
+def test_defects_11_and_14_classes_keep_their_numbers_whichever_clips_are_there(tmp_path: Path) -> None:
+    """The reference numbered the classes that it happened to find."""
+    put(tmp_path, {"c/gun/x.wav": "", "c/vas_train.txt": "dog/a\ngun/x\n", "c/vas_valid.txt": "baby/b\n"})
+    prepare(tmp_path / "c", tmp_path / "m.csv", corpus="vas")
+    manifest = Manifest.read(tmp_path / "m.csv")
+    assert manifest.rows == 1 and manifest.schema().labels == ("baby", "dog", "gun")
+    put(tmp_path, {"v/a_1000_11000.wav": "", "v/vggsound.csv": "a,1,rain,test\nb,1,bees,train\n"})
+    prepare(tmp_path / "v", tmp_path / "vgg" / "m.csv", corpus="vggsound")
+    assert Manifest.read(tmp_path / "vgg" / "m.csv").schema().labels == ("bees", "rain")
+
+
+def test_vggsound_takes_pictures_and_names_a_missing_list(tmp_path: Path) -> None:
+    put(tmp_path, {"vggsound.csv": "a,1,rain,test\n", "f/melspec_10s_22050hz/a_1000_11000_mel.npy": "x"})
+    found = rows_of("vggsound", tmp_path / "f" / "melspec_10s_22050hz")
+    assert found == [("a_1000_11000_mel.npy", "rain", "test")]
+    put(tmp_path / "other" / "a" / "b", {"a.wav": ""})
+    (tmp_path / "vggsound.csv").unlink()
+    with pytest.raises(DataError, match=r"holds no vggsound\.csv"):
+        rows_of("vggsound", tmp_path / "other" / "a" / "b")
 
 
 def test_vggsound_finds_clips_under_both_names(tmp_path: Path) -> None:

@@ -10,7 +10,11 @@ from smalti.cli import run
 
 pytestmark = pytest.mark.faults
 
-STEPS = {"melvqvae/textures": 60, "synthformer/tiny": 60, "melgpt/tiny": 30, "melgpt/masked": 30, "melgpt/vae": 30}
+STEPS = {
+    **dict.fromkeys(("melvqvae/textures", "melvqvae/tiny", "synthformer/tiny", "vocoder/tiny"), 60),
+    **dict.fromkeys(("melgpt/tiny", "melgpt/masked", "melgpt/vae"), 30),
+}
+BRIEF = {"melvqvae/tiny": ["adversary=patch", "adversary.disc_start=20", "perceptual=self"]}
 SMALTI = [sys.executable, "-c", "from smalti.cli import main; main()"]
 
 
@@ -27,13 +31,15 @@ def data(tmp_path_factory):
     ):
         assert run([str(word) for word in line]) == 0
     models = ("synthformer/tiny", "melgpt/tiny", "melgpt/masked", "melgpt/vae")
-    return {"melvqvae/textures": sounds, **dict.fromkeys(models, tokens)}
+    listeners = ("melvqvae/textures", "melvqvae/tiny", "vocoder/tiny")
+    return {**dict.fromkeys(listeners, sounds), **dict.fromkeys(models, tokens)}
 
 
 @pytest.mark.parametrize("preset", STEPS)
 def test_a_killed_training_resumes_to_the_same_bytes(preset, data, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
     brief = [f"train.steps={STEPS[preset]}", "cadence.checkpoint=7", "cadence.log=1", "cadence.evaluate=30"]
+    brief += BRIEF.get(preset, [])
 
     def command(folder):
         return [*SMALTI, "train", preset, "--data", str(data[preset]), "--out", str(folder), *brief]

@@ -45,7 +45,7 @@ def test_the_published_picture_equals_librosa() -> None:
 def test_the_published_picture_of_recordings_equals_librosa() -> None:
     if not _SHARED.exists():
         pytest.skip("the shared recordings are not here")
-    for path in sorted(_SHARED.glob("*/*.ogg"))[::20]:
+    for path in sorted(_SHARED.glob("*/*.ogg"))[::9]:
         samples = soundfile.read(path, dtype="float32", frames=66150)[0]
         picture = log_mel(torch.from_numpy(samples)[None], MEL_PRESETS["specvqgan"])[0]
         assert np.abs(picture.numpy() - _librosa_log_mel(samples)).max() < 1e-4

@@ -18,6 +18,7 @@ from smalti.quantize import (
     VectorQuantizer,
     build_quantizer,
     levels_for,
+    perplexity,
 )
 
 
@@ -67,6 +68,25 @@ def test_defect_1_a_restart_takes_encoder_outputs_so_a_collapsed_codebook_uses_t
     quantizer(latents, restart_below=0.1)
     assert before <= 20
     assert len(quantizer.encode(latents).unique()) >= 100
+
+
+def test_defect_4_what_begins_among_the_latents_uses_its_codes_and_plain_does_not() -> None:
+    """The reference began with vectors within ±1/V of zero, of which a few take all latents."""
+    perplexities = {}
+    for kind in ("plain", "ema", "cosine"):
+        torch.manual_seed(4)
+        quantizer = build_quantizer(QuantizerConfig(vocab=64, kind=kind, dim=8), dim=8)
+        latents = 3 + _latents(4, 8, 200)
+        quantizer.start(latents)
+        optimiser = torch.optim.Adam([*quantizer.parameters(), torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
+        for step in range(30):
+            found = quantizer(3 + _latents(4, 8, 200, seed=step))
+            if found.codebook_loss is not None:
+                optimiser.zero_grad()
+                found.codebook_loss.backward()
+                optimiser.step()
+        perplexities[kind] = float(perplexity(quantizer.encode(latents).transpose(0, 1).flatten(1), 64)[0])
+    assert perplexities["ema"] > 30 and perplexities["cosine"] > 30 > 10 > perplexities["plain"]
 
 
 def test_plain_says_which_rows_began_anew_so_that_moments_can_be_forgotten() -> None:

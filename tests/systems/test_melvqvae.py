@@ -11,6 +11,7 @@ from smalti.features import log_mel
 from smalti.systems import melvqvae
 from smalti.systems.melvqvae import MelAutoencoder, MelVQVAE, MelVQVAEConfig
 from smalti.systems.melvqvae.config import ModelConfig, VocoderConfig
+from smalti.systems.melvqvae.vocoder import griffin_lim_vocoder
 
 _PRESETS = Path(melvqvae.__file__).parent / "presets"
 _FRAMES = """
@@ -34,6 +35,7 @@ kind = "grid"
 widths = [6, 8, 10]
 encoder_blocks = [1, 0, 1]
 decoder_blocks = [1, 1, 0]
+mix = 5
 latent = 4
 window = 3
 [quantizer]
@@ -53,13 +55,14 @@ vocab = 13
 """
 
 
-def _codec(text: str) -> MelVQVAE:
+def _codec(text: str, *overrides: str) -> MelVQVAE:
     torch.manual_seed(0)
-    model = MelAutoencoder(load_settings(ModelConfig, text)).eval()
+    model = MelAutoencoder(load_settings(ModelConfig, text, overrides)).eval()
     for name, value in model.named_buffers():
         if name.endswith("vectors"):
             value.normal_(std=0.3)
-    return MelVQVAE(model, VocoderConfig(inversion_steps=5, iterations=3, window=12, overlap=2))
+    config = VocoderConfig(inversion_steps=5, iterations=3, window=12, overlap=2)
+    return MelVQVAE(model, griffin_lim_vocoder(config, model.picture))
 
 
 @pytest.fixture(scope="module", params=[_FRAMES, _GRID, _IMAGE], ids=["frames", "grid", "image"])
@@ -93,6 +96,13 @@ def test_an_item_gives_the_same_bits_alone_and_in_any_batch(codec: MelVQVAE, ord
         alone = codec.encode(items[i])
         assert torch.equal(alone.codes, row.codes)
         assert torch.equal(codec.decode(alone).samples, sound.samples)
+
+
+def test_defect_9_codes_alone_can_be_heard(codec: MelVQVAE) -> None:
+    """The reference passed codes to the wrong half of its quantiser and crashed."""
+    codes = torch.randint(codec.spec.vocab, (1, codec.spec.codebooks, 4), generator=torch.Generator().manual_seed(0))
+    heard = codec.decode(Tokens(codes, codec.spec, torch.tensor([4 * codec.spec.hop])))
+    assert heard.samples.shape == (1, 4 * codec.spec.hop) and heard.samples.abs().max() > 0
 
 
 @pytest.mark.parametrize("block", [1, 2, 7, 1000])
@@ -191,7 +201,7 @@ def test_presets_read_back_as_they_are_written(preset: str) -> None:
 @pytest.mark.parametrize("kind", ["ema", "plain", "cosine", "fsq", "rvq"])
 @pytest.mark.parametrize("text", [_FRAMES, _GRID], ids=["frames", "grid"])
 def test_every_quantizer_fits_every_net_by_one_word(text: str, kind: str) -> None:
-    codec = MelVQVAE(MelAutoencoder(load_settings(ModelConfig, text, [f"quantizer={kind}"])).eval(), VocoderConfig())
+    codec = _codec(text, f"quantizer={kind}")
     tokens = codec.encode(_sound(9000))
     assert tokens.codes.shape == (1, codec.spec.codebooks, codec.spec.frames(9000))
     assert codec.decode(tokens).samples.shape == (1, 9000)

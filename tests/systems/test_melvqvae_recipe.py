@@ -8,7 +8,7 @@ from torch import Tensor
 
 from smalti.audio import write
 from smalti.config import load_settings, to_toml
-from smalti.core import Audio, DataError, StoreError
+from smalti.core import Audio, ConfigError, DataError, StoreError
 from smalti.data.manifest import Manifest
 from smalti.data.waveforms import WaveformRecordings
 from smalti.systems.melvqvae import MelVQVAEConfig, MelVQVAERecipe, load_melvqvae
@@ -125,7 +125,7 @@ def test_evaluation_changes_nothing() -> None:
     watched.samples()
     _run(watched, range(3, 5))
     assert _same(watched, _run(MelVQVAERecipe(_config(), _waves(), held_out=2), range(5)))
-    assert set(found) == {"log_mel_l1_db", "perplexity_0", "perplexity_1"}
+    assert set(found) == {"log_mel_l1_db", "picture_l1_db", "perplexity_0", "perplexity_1", "zero_hit_codes"}
 
 
 def test_codebooks_begin_among_the_latents_when_their_time_comes() -> None:
@@ -157,6 +157,16 @@ def test_it_learns() -> None:
         torch.manual_seed(step)
         distances.append(recipe.step(recipe.batch(step), step)["mel_l1_db"])
     assert sum(distances[-10:]) < 0.3 * sum(distances[:10])
+
+
+def test_defect_10_a_rate_is_what_was_asked_for_whatever_the_batch_and_words_are_no_truths() -> None:
+    """The reference multiplied its rate by the batch, and took any text for true."""
+    for batch in (1, 3):
+        recipe = MelVQVAERecipe(_config(f"train.batch={batch}", "train.learning_rate=2e-3", "train.warmup=0"), _waves())
+        assert recipe.step(recipe.batch(0), 0)["learning_rate"] == 2e-3
+    for word in ("yes", "0", "'False'"):
+        with pytest.raises(ConfigError, match="disc_conditional"):
+            _config(f"adversary.disc_conditional={word}")
 
 
 def test_nothing_to_learn_from_is_refused() -> None:

@@ -108,7 +108,8 @@ def test_pictures_sounds_and_numbers_reach_tensorboard(tmp_path):
 
     run = RunFolder.start(tmp_path / "a", "")
     sound = Audio.single(torch.linspace(-1, 1, 80), 8000)
-    samples = Samples(images={"mel": torch.eye(5, 7)}, audio={"x/original": sound, "x/reconstruction": sound})
+    hits = torch.tensor([3, 0, 4] + [1] * 600)
+    samples = Samples({"mel": torch.eye(5, 7)}, {"x/original": sound, "x/reconstruction": sound}, {"code_hits": hits})
     with Logs(run, after=0) as logs:
         logs.metrics("train", 1, {"loss": 0.5})
         logs.metrics("evaluate", 1, {"loss": float("inf")})
@@ -120,7 +121,12 @@ def test_pictures_sounds_and_numbers_reach_tensorboard(tmp_path):
     assert set(tags["audio"]) == {"x/original", "x/reconstruction"}
     assert {path.name for path in run.samples.iterdir()} == {"x-original.wav", "x-reconstruction.wav"}
     lines = [json.loads(line) for line in run.metrics_path.read_text().splitlines()]
-    assert lines == [{"step": 1, "kind": "train", "loss": 0.5}, {"step": 1, "kind": "evaluate", "loss": None}]
+    assert lines[:2] == [{"step": 1, "kind": "train", "loss": 0.5}, {"step": 1, "kind": "evaluate", "loss": None}]
+    assert lines[2:] == [{"step": 1, "kind": "counts", "code_hits": hits.tolist()}]
+    assert tags["histograms"] == ["code_hits"]
+    (histogram,) = board.Histograms("code_hits")
+    assert histogram.histogram_value.num == hits.sum() == sum(histogram.histogram_value.bucket)
+    assert len(histogram.histogram_value.bucket) <= 256 and histogram.histogram_value.max == 602
 
 
 @pytest.mark.parametrize("limit", [30, 200])

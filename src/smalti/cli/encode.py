@@ -14,7 +14,9 @@ def encode(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A codec's run folder or shipped name.")],
     to: Annotated[Path, typer.Option(metavar="STORE|FILE.smt", help="A folder for many clips, a .smt file for one.")],
     audio: Annotated[list[str] | None, typer.Argument(metavar="AUDIO", help="Recordings.")] = None,
-    data: Annotated[Path | None, typer.Option(metavar="MANIFEST", help="Recordings, as a table.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="MANIFEST|FOLDER", help="Recordings, as a table or a folder.")
+    ] = None,
     shifts: Annotated[int, typer.Option(help="Versions of each clip, begun a fraction of a frame apart.", min=1)] = 1,
     json: Json = False,
 ) -> None:

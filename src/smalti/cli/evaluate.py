@@ -1,4 +1,4 @@
-"""smalti evaluate: scores of a codec or a language model on sounds that it has not learnt from."""
+"""smalti evaluate: scores of a codec, a vocoder or a language model on sounds that it has not learnt from."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,13 +22,26 @@ GENERATION_KEYS = epilog(
     seconds="taken",
     real_time_factor="seconds per second of sound",
 )
+VOCODER_KEYS = epilog(
+    files="heard",
+    failed="path and reason of each that could not be",
+    picture_l1_db="distance in dB in the vocoder's own picture, mean over files",
+    log_mel_l1_db="distance in dB on the codec yardstick",
+    multi_resolution_stft="distance of Yamamoto et al. 2020",
+    real_time_factor="seconds of work per second of sound",
+    audio_seconds="of sound",
+    seconds="taken",
+    per_file="path and distances",
+    peers="griffin_lim: the same keys",
+)
 _SPLIT = "Rows to evaluate on; by default the test rows if there are any, else all."
 
 
 def group() -> typer.Typer:
     """The sub-commands."""
-    app = typer.Typer(no_args_is_help=True, help="Score a codec or a language model.")
+    app = typer.Typer(no_args_is_help=True, help="Score a codec, a vocoder or a language model.")
     app.command("codec", epilog=CODEC_KEYS)(results_only(codec))
+    app.command("vocoder", epilog=VOCODER_KEYS)(results_only(vocoder))
     app.command("generation", epilog=GENERATION_KEYS)(results_only(generation))
     return app
 
@@ -44,6 +57,20 @@ def codec(
 
     with progress("evaluate") as tell:
         result = score_codec(run, data, split=split, progress=tell)
+    finish(result, json=json)
+
+
+def vocoder(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A vocoder's run folder.")],
+    data: Annotated[Path, typer.Option(metavar="MANIFEST", help="Recordings, as a table.")],
+    split: Annotated[str, typer.Option(help=_SPLIT)] = "",
+    json: Json = False,
+) -> None:
+    """Score a vocoder on pictures of recordings, beside Griffin-Lim on the same."""
+    from smalti.systems.scores import score_vocoder
+
+    with progress("evaluate") as tell:
+        result = score_vocoder(run, data, split=split, progress=tell)
     finish(result, json=json)
 
 

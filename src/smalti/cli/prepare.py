@@ -23,11 +23,26 @@ def prepare(
     corpus: Annotated[str | None, typer.Option(help="Layout, such as esc50; guessed if left out.")] = None,
     workers: Annotated[int, typer.Option(help="Files read at once.", min=1)] = 1,
     max_bad: Annotated[float, typer.Option(help="Largest share of bad recordings.", min=0, max=1)] = 0.1,
+    hold_out: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Share of each label kept out of training.", min=0, max=1)
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Equal values stay together when some are held out.")
+    ] = None,
+    features: Annotated[
+        str | None, typer.Option(metavar="PRESET", help="Draw mel pictures, such as specvqgan, and list these.")
+    ] = None,
+    features_to: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the pictures.")] = None,
     json: Json = False,
 ) -> None:
     """Read every recording to its end and list those that can be used, with what is known of them."""
+    from smalti.core import ParameterError
+    from smalti.data.prepare import PrepareChoices
     from smalti.data.prepare import prepare as make
 
+    if (features is None) != (features_to is None):
+        raise ParameterError("found one of --features and --features-to, wanted both; say what to draw and where")
+    choices = PrepareChoices(features=features, features_to=features_to or Path(), hold_out=hold_out, group=group)
     with progress("prepare") as tell:
-        report = make(source, to, corpus=corpus, workers=workers, max_bad=max_bad, progress=tell)
+        report = make(source, to, corpus=corpus, workers=workers, max_bad=max_bad, choices=choices, progress=tell)
     finish(report, json=json)

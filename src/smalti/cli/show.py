@@ -11,7 +11,9 @@ KEYS = epilog(
     kind="run, store, tokens, manifest or recording",
     path="as given",
     spec="of tokens: sample_rate, hop, codebooks, vocab, tokenizer, frame_rate, bitrate",
-    run="system, steps, finished, metrics; of a language model labels, parameters, latent",
+    run="system, steps, finished, metrics, parameter_count, of a language model labels, parameters, latent",
+    audio="of a recording in a codec: picture, crop, grid, tokens as published (ten seconds); whole, bitrate",
+    vocoder="net, weights (how many), picture",
     store="clips, failed, audio_seconds, labels",
     manifest="files, audio_seconds, labels, parameters, splits",
     recording="seconds, sample_rate, channels, format, flags",
@@ -20,9 +22,10 @@ KEYS = epilog(
 
 def show(
     path: Annotated[Path, typer.Argument(help="A run, token store, .smt file, manifest or recording.")],
+    audio: Annotated[Path | None, typer.Argument(help="A recording, for a codec's run: how it would see it.")] = None,
     json: Json = False,
 ) -> None:
-    """Say what something is."""
+    """Say what something is, or what a codec makes of a recording."""
     from smalti.systems.show import show as describe
 
-    finish(describe(path), json=json)
+    finish(describe(path, audio), json=json)

@@ -138,14 +138,14 @@ class Manifest:
         """The labels (sorted) and the parameters of each: columns with at least two values in that label.
 
         Ranges, units and scales come from `schema.json` beside the manifest where it names the parameter, else from
-        the data.
+        the data. Labels that it names are there whether or not a recording has them.
 
         Args:
             parameters: columns to take instead of all that are numeric and no book-keeping.
         Raises:
             DataError: if a column asked for is not numeric, or schema.json cannot be read.
         """
-        labels = sorted({label for label in self.labels() if label})
+        labels = sorted({label for label in self.labels() if label} | set(self._written_labels()))
         names = self._parameter_names() if parameters is None else list(parameters)
         written = {(p.label, p.name): p for p in self._written_parameters()}
         ranges = {name: self._ranges(name) for name in names}
@@ -217,12 +217,22 @@ class Manifest:
         return {label: (low, high) for label, low, high in triples if low is not None and low < high}
 
     def _written_parameters(self) -> list[Parameter]:
+        try:
+            return [Parameter(**written) for written in self._written("parameters")]
+        except (TypeError, ParameterError) as error:
+            raise DataError(f"{shown(self.root / SCHEMA)}: is no schema ({error}); repair or remove it") from error
+
+    def _written_labels(self) -> list[str]:
+        return [str(label) for label in self._written("labels")]
+
+    def _written(self, name: str) -> list[Any]:
+        """A list of schema.json; empty if it, or the file, is not there."""
         path = self.root / SCHEMA
         if not path.is_file():
             return []
         try:
-            return [Parameter(**written) for written in json.loads(path.read_text(encoding="utf-8"))["parameters"]]
-        except (ValueError, TypeError, KeyError, ParameterError) as error:
+            return list(json.loads(path.read_text(encoding="utf-8")).get(name, []))
+        except (ValueError, TypeError, AttributeError) as error:
             raise DataError(f"{shown(path)}: is no schema ({error}); repair or remove it") from error
 
     def _seen_from(self, folder: Path) -> pa.Table:

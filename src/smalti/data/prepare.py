@@ -1,5 +1,6 @@
 """From a pile of recordings to a manifest: every file read to its end, the bad ones listed once with their reason."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +11,14 @@ from typing import Any
 
 from smalti.audio import FileReport, inspect, shown
 from smalti.core import DataError, ParameterError, nearest
-from smalti.data.corpora import CORPORA, Row
+from smalti.data.corpora import CORPORA, LABELS, Row
 from smalti.data.corpora.listed import holds_labelled_manifest
-from smalti.data.manifest import Manifest
+from smalti.data.given_pictures import PUBLISHED, read_cut_picture
+from smalti.data.manifest import SCHEMA, Manifest
+from smalti.data.picture_corpus import write_pictures
+from smalti.data.split import hold_out
+from smalti.features import MEL_PRESETS, is_picture
+from smalti.store import write_bytes
 
 _WINDOW = 64  # files in hand per worker
 _COLUMNS = ("path", "seconds", "sample_rate", "channels", "label", "split", "fold", "flags")
@@ -41,6 +47,40 @@ class PrepareReport:
     too_many_bad: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareChoices:
+    """What else is to be done while preparing.
+
+    Attributes:
+        features: a mel preset; the recordings' pictures are written, and it is they that the manifest lists.
+        features_to: folder of these.
+        hold_out: share of the recordings of each label that are kept out of training, in whole groups.
+        group: column of these groups; None as of `smalti.data.hold_out`.
+        seed: of the choice.
+    """
+
+    features: str | None = None
+    features_to: Path = Path()
+    hold_out: float | None = None
+    group: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What reading a corpus showed.
+
+    Attributes:
+        good: rows of the recordings that can be used.
+        failed: `path` and `reason` of each that cannot.
+        root: what relative paths start from.
+    """
+
+    good: tuple[Row, ...]
+    failed: tuple[dict[str, str], ...]
+    root: Path
+
+
 def prepare(
     source: Path,
     manifest: Path,
@@ -48,23 +88,61 @@ def prepare(
     corpus: str | None = None,
     workers: int = 1,
     max_bad: float = 0.1,
+    choices: PrepareChoices | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PrepareReport:
     """Read every recording of a corpus to its end and write a manifest of those that can be used.
+
+    Of a corpus whose lists name all its classes, these are written into `schema.json` beside the manifest.
 
     Args:
         source: a folder, or the list file of a corpus that is a list.
         manifest: .csv or .parquet to write; its paths are relative to its own folder, or absolute if outside of it.
         corpus: a name in `CORPORA`; None takes a labelled manifest in the folder if there is one, else folders.
         workers: files read at once.
-        max_bad: largest share of recordings that may fail, 0…1; if more do, nothing is written.
+        max_bad: largest share of recordings that may fail, 0…1; if more do, no manifest is written.
+        choices: what else is to be done.
         progress: told (files done, files in all).
     Raises:
         ParameterError: for an unknown corpus or impossible numbers.
         DataError: if there are no recordings, or the corpus's list cannot be read.
         StoreError: if the manifest cannot be written.
     """
-    begin = time.perf_counter()
+    begin, choices = time.perf_counter(), choices or PrepareChoices()
+    found = survey(source, corpus=corpus, workers=workers, max_bad=max_bad, progress=progress)
+    good, failed, root = list(found.good), list(found.failed), found.root
+    total = len(good) + len(failed)
+    if choices.features is not None and good:
+        good, undrawn = write_pictures(
+            good, found.root, choices.features_to, choices.features, workers=workers, progress=progress
+        )
+        failed += undrawn
+        root = choices.features_to
+    too_many_bad = not good or len(failed) > max_bad * total
+    if not too_many_bad:
+        _write(Manifest.from_rows(good, root), manifest, choices)
+        if corpus in LABELS:
+            _name_labels(manifest.parent / SCHEMA, LABELS[corpus](source))
+    return PrepareReport(
+        files=len(good),
+        failed=tuple(failed),
+        flagged=tuple({"path": row["path"], "flags": row["flags"].split()} for row in good if row["flags"]),
+        audio_seconds=sum(row["seconds"] for row in good),
+        seconds=time.perf_counter() - begin,
+        manifest=manifest,
+        too_many_bad=too_many_bad,
+    )
+
+
+def survey(
+    source: Path,
+    *,
+    corpus: str | None = None,
+    workers: int = 1,
+    max_bad: float = 1.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Survey:
+    """Read every recording of a corpus to its end. Arguments and errors as of `prepare`."""
     rows = _rows(source, corpus, workers=workers, max_bad=max_bad)
     root = source if source.is_dir() else source.parent
     good: list[Row] = []
@@ -76,18 +154,19 @@ def prepare(
             failed.append({"path": str(row["path"]), "reason": outcome})
         if progress is not None:
             progress(done, len(rows))
-    too_many_bad = not good or len(failed) > max_bad * len(rows)
-    if not too_many_bad:
-        Manifest.from_rows(good, root).write(manifest)
-    return PrepareReport(
-        files=len(good),
-        failed=tuple(failed),
-        flagged=tuple({"path": row["path"], "flags": row["flags"].split()} for row in good if row["flags"]),
-        audio_seconds=sum(row["seconds"] for row in good),
-        seconds=time.perf_counter() - begin,
-        manifest=manifest,
-        too_many_bad=too_many_bad,
-    )
+    return Survey(tuple(good), tuple(failed), root)
+
+
+def _write(found: Manifest, to: Path, choices: PrepareChoices) -> None:
+    if choices.hold_out is not None:
+        found = hold_out(found, choices.hold_out, group=choices.group, seed=choices.seed)
+    found.write(to)
+
+
+def _name_labels(path: Path, labels: list[str]) -> None:
+    """Keep all classes of a corpus, so that each has its number wherever some are missing."""
+    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    write_bytes(path, (json.dumps({**known, "labels": labels}, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def _rows(source: Path, corpus: str | None, *, workers: int, max_bad: float) -> list[Row]:
@@ -125,13 +204,28 @@ def _outcome(root: Path, inside: Path, name: str) -> FileReport | str:
         name.encode()
         if not Path(name).is_absolute() and not path.resolve().is_relative_to(inside):
             return "leads out of the folder (a link or ..), which is not followed; copy it into the folder"
-        return inspect(path)
+        return _inspect_picture(path) if is_picture(path) else inspect(path)
     except UnicodeEncodeError:
         return "its name is not valid UTF-8, so no table can hold it; rename it"
     except (OSError, RuntimeError, ValueError) as error:
         return f"its name cannot be followed ({error}); rename it"
     except DataError as error:
         return str(error).removeprefix(f"{shown(path)}: ")
+
+
+def _inspect_picture(path: Path) -> FileReport:
+    """Facts about a published picture, in those of the sound that it stands for."""
+    picture = MEL_PRESETS[PUBLISHED]
+    samples = read_cut_picture(path, picture).shape[1] * picture.hop
+    return FileReport(
+        path=path,
+        seconds=samples / picture.sample_rate,
+        sample_rate=picture.sample_rate,
+        channels=1,
+        frames=samples,
+        format="NPY/mel",
+        flags=(),
+    )
 
 
 def _measured(row: Row, report: FileReport) -> Row:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from smalti.core import ParameterError, nearest
 from smalti.data.manifest import Manifest
 
-GROUPS = ("group", "source", "freesound_id", "speaker")
+GROUPS = ("group_id", "source_id", "freesound_id", "speaker_id", "group", "source", "speaker")
 """Columns that say where a recording comes from, the first of which is taken if none is named."""
 
 

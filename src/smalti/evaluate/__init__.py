@@ -13,6 +13,7 @@ from smalti.evaluate.opus import Peer, PeerClip, opus_peer
 from smalti.evaluate.real import LabelledClip, References
 from smalti.evaluate.sweeps import ParameterScore, Sweep
 from smalti.evaluate.trajectory import TrajectoryScore, trajectory_correlation
+from smalti.evaluate.vocoder import VocoderReport, VocoderScore, evaluate_vocoder, score_vocoder_clip
 from smalti.evaluate.yardstick import log_mel_l1_db
 
 __all__ = [
@@ -35,13 +36,17 @@ __all__ = [
     "References",
     "Sweep",
     "TrajectoryScore",
+    "VocoderReport",
+    "VocoderScore",
     "bits_per_token",
     "clip_statistics",
     "evaluate_codec",
     "evaluate_generation",
+    "evaluate_vocoder",
     "fit_classifier",
     "latent_scores",
     "log_mel_l1_db",
     "opus_peer",
+    "score_vocoder_clip",
     "trajectory_correlation",
 ]

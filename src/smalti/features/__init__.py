@@ -1,19 +1,41 @@
 """Floor 1, signal: waveforms to spectra and back."""
 
 from smalti.features.griffin_lim import griffin_lim, mel_to_magnitude
-from smalti.features.mel import MEL_PRESETS, MelSettings, from_log_mel, log_mel, mel, mel_filterbank, to_log_mel
+from smalti.features.mel import (
+    MEL_PRESETS,
+    MelSettings,
+    from_log_mel,
+    hop_by_hop,
+    log_mel,
+    mel,
+    mel_filterbank,
+    natural_log,
+    preset_of,
+    to_log_mel,
+)
+from smalti.features.picture_files import is_picture, picture_bytes, read_picture
 from smalti.features.stft import inverse_stft, stft, stft_magnitude
+from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
 
 __all__ = [
     "MEL_PRESETS",
     "MelSettings",
+    "PictureCodec",
+    "Vocoder",
+    "VocoderStream",
     "from_log_mel",
     "griffin_lim",
+    "hop_by_hop",
     "inverse_stft",
+    "is_picture",
     "log_mel",
     "mel",
     "mel_filterbank",
     "mel_to_magnitude",
+    "natural_log",
+    "picture_bytes",
+    "preset_of",
+    "read_picture",
     "stft",
     "stft_magnitude",
     "to_log_mel",

@@ -1,7 +1,7 @@
 """Mel pictures under named presets, so that a codec, a metric and a reference mean the same picture by one name."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Literal
 
@@ -17,9 +17,11 @@ _HZ_PER_MEL = 200.0 / 3.0
 _LOG_STEP = math.log(6.4) / 27.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class MelSettings:
     """One mel picture, completely: equal settings give equal numbers.
+
+    Pictures whose authors take the natural logarithm are the same pictures in other numbers: see `natural_log`.
 
     Attributes:
         sample_rate: Hz.
@@ -30,6 +32,8 @@ class MelSettings:
         norm: "slaney" (unit area per Hz), "sum" (each band's weights sum to one) or None (unit peak).
         unit: "stft" (magnitudes as the transform gives them) or "sine" (a full-scale sine reads one).
         floor_db, ceiling_db: log-mel 0 and 1; what lies outside is clipped.
+        aligned: frame t of a centred picture is centred on the "start" of hop t, sample t·hop, and there is one frame
+            more than whole hops; or on its "middle", half a hop later, and there are as many.
     """
 
     sample_rate: int
@@ -43,6 +47,17 @@ class MelSettings:
     unit: Literal["stft", "sine"] = "stft"
     floor_db: float = -80.0
     ceiling_db: float = 20.0
+    aligned: Literal["start", "middle"] = "start"
+
+    def __repr__(self) -> str:
+        """Every setting but what is as it always was: fingerprints of codecs contain this text."""
+        shown = [field.name for field in fields(self) if field.name != "aligned" or self.aligned != "start"]
+        return f"MelSettings({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+    @property
+    def lead(self) -> int:
+        """Samples by which frame t of a centred picture begins before sample t·hop."""
+        return (self.n_fft if self.aligned == "start" else self.n_fft - self.hop) // 2
 
     @property
     def bins(self) -> int:
@@ -70,7 +85,33 @@ MEL_PRESETS = {
         unit="sine",
         ceiling_db=0.0,
     ),
+    # ln max(m, 1e-5), as HiFi-GAN's and BigVGAN's authors have it at 22.05 kHz with fmax 8000.
+    "hifigan22k": MelSettings(
+        sample_rate=22050,
+        n_fft=1024,
+        hop=256,
+        bands=80,
+        low_hz=0.0,
+        high_hz=8000.0,
+        floor_db=-100.0,
+        ceiling_db=40.0,
+        aligned="middle",
+    ),
+    # ln max(m, 1e-7), as Vocos's authors have it at 24 kHz.
+    "vocos24k": MelSettings(
+        sample_rate=24000,
+        n_fft=1024,
+        hop=256,
+        bands=100,
+        low_hz=0.0,
+        high_hz=12000.0,
+        scale="htk",
+        norm=None,
+        floor_db=-140.0,
+        ceiling_db=60.0,
+    ),
 }
+MEL_PRESETS["bigvgan22k"] = MEL_PRESETS["hifigan22k"]  # the same picture by its other name
 
 
 def mel(
@@ -81,10 +122,12 @@ def mel(
     Args:
         samples: waveforms at `settings.sample_rate`, full scale ±1.
         settings: the picture.
-        centred: as in `smalti.features.stft`.
+        centred: as `settings.aligned` says, with silence beyond the ends; otherwise frame t begins at sample t·hop.
     Source: equals librosa.feature.melspectrogram(power=1, pad_mode="constant") within 1e-4 (scale and norm "slaney").
     """
-    magnitude = stft_magnitude(samples, n_fft=settings.n_fft, hop=settings.hop, centred=centred)
+    if centred:
+        samples = torch.nn.functional.pad(samples, (settings.lead, settings.lead))
+    magnitude = stft_magnitude(samples, n_fft=settings.n_fft, hop=settings.hop, centred=False)
     return mel_filterbank(settings).to(magnitude) @ magnitude
 
 
@@ -95,11 +138,25 @@ def log_mel(
     return to_log_mel(mel(samples, settings, centred=centred), settings)
 
 
+def hop_by_hop(samples: Float[Tensor, "batch sample"], settings: MelSettings) -> Float[Tensor, "batch band frame"]:
+    """Log-mel with one frame for every hop begun, ceil(samples / hop) of them: what a vocoder is given."""
+    frames = -(-samples.shape[1] // settings.hop)
+    whole = torch.nn.functional.pad(samples, (0, frames * settings.hop - samples.shape[1]))
+    return log_mel(whole, settings)[:, :, :frames]
+
+
 def to_log_mel(mel: Float[Tensor, "*batch band frame"], settings: MelSettings) -> Float[Tensor, "*batch band frame"]:
     """Map mel magnitudes to log-mel in 0…1."""
     quietest = 10 ** (settings.floor_db / 20)
     level = 20 * torch.log10(mel.clamp(min=quietest))
     return ((level - settings.floor_db) / settings.range_db).clamp(0, 1)
+
+
+def natural_log(
+    log_mel: Float[Tensor, "*batch band frame"], settings: MelSettings
+) -> Float[Tensor, "*batch band frame"]:
+    """The same picture as ln of mel magnitudes, no less than the floor."""
+    return (log_mel * settings.range_db + settings.floor_db) * (math.log(10) / 20)
 
 
 def from_log_mel(
@@ -108,6 +165,11 @@ def from_log_mel(
     """Mel magnitudes of a log-mel picture; the floor becomes silence, so that nothing in gives nothing out."""
     magnitude = 10 ** ((log_mel.clamp(0, 1) * settings.range_db + settings.floor_db) / 20)
     return torch.where(log_mel > 0, magnitude, 0)
+
+
+def preset_of(settings: MelSettings) -> str:
+    """The name of a picture in `MEL_PRESETS`; its settings in words if it has none."""
+    return next((name for name, known in MEL_PRESETS.items() if known == settings), str(settings))
 
 
 @cache

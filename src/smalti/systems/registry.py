@@ -11,12 +11,13 @@ from typing import Any, Literal, TypeVar
 
 from smalti.config import Settings, load_settings
 from smalti.core import Codec, ConfigError, LanguageModel, MaskedLM, SpecError, StoreError, TokenLM, nearest
+from smalti.features import Vocoder
 from smalti.train import Engine, Recipe
 
 CONFIG, TOKENIZER = "config.toml", "tokenizer"
 _HERE = Path(__file__).parent
 _Ability = TypeVar("_Ability")
-Model = Codec | LanguageModel
+Model = Codec | LanguageModel | Vocoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def load_codec(run: str | Path) -> Codec:
         StoreError: as `load`.
         SpecError: if it is something else.
     """
-    return _able(load(run), Codec, f"{run} is a language model, wanted a codec; its own lies in {run}/{TOKENIZER}")
+    return _able(run, Codec, "a codec")
 
 
 def load_lm(run: str | Path) -> TokenLM:
@@ -80,9 +81,7 @@ def load_lm(run: str | Path) -> TokenLM:
         StoreError: as `load`.
         SpecError: if it is something else.
     """
-    model = load_language_model(run)
-    refusal = f"{run} fills gaps, wanted a language model that continues; train one such as melgpt/tiny"
-    return _able(model, TokenLM, refusal)
+    return _able(run, TokenLM, "a language model that continues")
 
 
 def load_language_model(run: str | Path) -> LanguageModel:
@@ -93,9 +92,17 @@ def load_language_model(run: str | Path) -> LanguageModel:
         SpecError: if it is something else.
     """
     model = load(run)
-    if isinstance(model, TokenLM | MaskedLM):
-        return model
-    raise SpecError(f"{run} is a codec, wanted a language model; train one on its tokens first")
+    return model if isinstance(model, MaskedLM) else _able(run, TokenLM, "a language model")
+
+
+def load_vocoder(run: str | Path) -> Vocoder:
+    """Open a vocoder's run.
+
+    Raises:
+        StoreError: as `load`.
+        SpecError: if it is something else.
+    """
+    return _able(run, Vocoder, "a vocoder")
 
 
 def system_of(run: Path) -> str:
@@ -154,6 +161,25 @@ def _melvqvae_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return MelVQVAERecipe(settings, Manifest.read(data), engine=engine)
 
 
+def _vocoder(folder: Path) -> Vocoder:
+    from smalti.systems.vocoder import load_vocoder as open_run
+
+    return open_run(folder)
+
+
+def _vocoder_settings() -> type[Settings]:
+    from smalti.systems.vocoder import VocoderRunConfig
+
+    return VocoderRunConfig
+
+
+def _vocoder_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.data.manifest import Manifest
+    from smalti.systems.vocoder import VocoderRecipe
+
+    return VocoderRecipe(settings, Manifest.read(data), engine=engine)
+
+
 def _synthformer(folder: Path) -> TokenLM:
     from smalti.systems.synthformer import load_synthformer
 
@@ -197,16 +223,24 @@ def _melgpt_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
 SYSTEMS: Mapping[str, System] = {
     "mulaw": System(_mulaw),
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
+    "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
     "melgpt": System(_melgpt, Learning(_melgpt_settings, _melgpt_recipe, "store")),
 }
 SHIPPED: Mapping[str, Path] = {"mulaw": _HERE / "mulaw" / "shipped"}
 
 
-def _able(model: object, ability: type[_Ability], refusal: str) -> _Ability:
-    if not isinstance(model, ability):
-        raise SpecError(refusal)
-    return model
+def _able(run: str | Path, ability: type[_Ability], wanted: str) -> _Ability:
+    model = load(run)
+    if isinstance(model, ability):
+        return model
+    found, remedy = {
+        isinstance(model, Codec): ("a codec", "a language model learns from its tokens, a vocoder from recordings"),
+        isinstance(model, TokenLM): ("a language model", f"its own codec lies in {run}/{TOKENIZER}"),
+        isinstance(model, MaskedLM): ("a language model that fills gaps", f"its own codec lies in {run}/{TOKENIZER}"),
+        isinstance(model, Vocoder): ("a vocoder", "give it to --vocoder beside a codec, or name another run"),
+    }[True]
+    raise SpecError(f"{run} is {found}, wanted {wanted}; {remedy}")
 
 
 def _system_in(config: Path, error: type[ConfigError] | type[StoreError]) -> str:

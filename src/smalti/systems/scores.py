@@ -21,11 +21,13 @@ from smalti.evaluate import (
     Sweep,
     evaluate_codec,
     evaluate_generation,
+    evaluate_vocoder,
     opus_peer,
 )
 from smalti.generate import Sampling
+from smalti.nn.griffin_lim import GriffinLimVocoder
 from smalti.systems.generation import language_codes
-from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_language_model
+from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_language_model, load_vocoder
 from smalti.transcode.files import Progress, no_progress
 
 _OPUS = 6000  # bit/s
@@ -59,6 +61,20 @@ def score_codec(run: str | Path, data: Path, *, split: str = "", progress: Progr
     seconds = time.perf_counter() - begin
     spent = {"failed": failed, "seconds": seconds, "real_time_factor": seconds / report["audio_seconds"]}
     return {**report, **spent}
+
+
+def score_vocoder(run: str | Path, data: Path, *, split: str = "", progress: Progress = no_progress) -> dict[str, Any]:
+    """Scores of a vocoder on recordings, beside Griffin-Lim on the same; recordings that cannot be read are listed.
+
+    Arguments and errors as of `score_codec`.
+    """
+    begin = time.perf_counter()
+    vocoder, manifest = load_vocoder(run), _split(Manifest.read(data), split)
+    failed: list[dict[str, str]] = []
+    clips = _clips(manifest, vocoder.picture.sample_rate, failed)
+    peers = {"griffin_lim": GriffinLimVocoder(vocoder.picture)}
+    report = evaluate_vocoder(vocoder, clips, peers=peers, progress=lambda done: progress(done, manifest.rows))
+    return {**report.to_json(), "failed": failed, "seconds": time.perf_counter() - begin}
 
 
 def score_generation(

@@ -1,30 +1,47 @@
 """What a file or folder is, in facts; and whether it is whole."""
 
 import json
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from smalti import store
 from smalti.audio import inspect, shown
-from smalti.core import DataError, LanguageModel, LatentLM, SmaltiError, StoreError, TokenLM, TokenSpec
+from smalti.core import Codec, DataError, LanguageModel, LatentLM, SmaltiError, StoreError, TokenLM, TokenSpec
 from smalti.data.manifest import Manifest
+from smalti.features import Vocoder, preset_of
 from smalti.store import SmtReader, TokenStore, load_weights
-from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, system_of
+from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, load_lm, system_of
 from smalti.train import RunFolder
+from smalti.transcode import PictureTokenizer, published_geometry
 
 Facts = dict[str, Any]
 
 
-def show(path: Path) -> Facts:
+@runtime_checkable
+class SaysItsSize(Protocol):
+    """A model that tells how many numbers it has learnt."""
+
+    @property
+    def parameter_count(self) -> int: ...
+
+
+def show(path: Path, audio: Path | None = None) -> Facts:
     """Facts about a run, token store, .smt file, manifest or recording, by their names on the command line.
 
+    Args:
+        path: what to describe.
+        audio: a recording, for a codec's run: how it would see it.
     Raises:
         StoreError: if nothing is there.
         DataError: if it is none of these.
+        SpecError: if a recording is given and the run is no codec.
     """
     path = find_run(path)
+    if audio is not None:
+        return {**show(path), "audio": _seen(load_codec(path), audio)}
     for kind, (is_one, describe) in _KINDS.items():
         if is_one(path):
             return {"kind": kind, "path": str(path), **describe(path)}
@@ -49,7 +66,7 @@ def verify(path: Path) -> list[str]:
 def _misfits(path: Path) -> list[str]:
     """A tokenizer that is not the one whose tokens lie or are generated here."""
     try:
-        spec = TokenStore.open(path).spec if (path / "index.json").is_file() else load(path).spec
+        spec = TokenStore.open(path).spec if (path / "index.json").is_file() else load_lm(path).spec
         spec.require(load_codec(path / TOKENIZER).spec, f"the tokens of {path / TOKENIZER}")
     except SmaltiError as error:
         return [str(error)]
@@ -74,7 +91,11 @@ def _run(path: Path) -> Facts:
         model = load(path)
     except StoreError as error:
         return {**facts, "finished": False, "missing": str(error)}
+    if isinstance(model, Vocoder):
+        return {**facts, "finished": True, **_vocoder(run, model)}
     facts |= {"finished": True, "spec": _spec(model.spec)}
+    if isinstance(model, SaysItsSize):
+        facts["parameter_count"] = model.parameter_count
     if isinstance(model, LanguageModel):
         facts |= {"pattern": model.pattern} if isinstance(model, TokenLM) else {"window": model.window}
         if isinstance(model, LatentLM):
@@ -83,6 +104,26 @@ def _run(path: Path) -> Facts:
         facts["labels"] = list(model.schema.labels)
         facts["parameters"] = [asdict(parameter) for parameter in model.schema.parameters]
     return facts
+
+
+def _seen(codec: Codec, audio: Path) -> Facts:
+    """What a codec makes of a recording."""
+    spec, found = codec.spec, inspect(audio)
+    samples = round(found.seconds * spec.sample_rate)
+    facts: Facts = {"path": str(audio), "seconds": found.seconds, "sample_rate": found.sample_rate}
+    if isinstance(codec, PictureTokenizer):
+        facts |= published_geometry(codec.picture, spec)
+    frames = spec.frames(samples)
+    return {**facts, "whole": {"frames": frames, "tokens": frames * spec.codebooks}, "bitrate": spec.bitrate}
+
+
+def _vocoder(run: RunFolder, model: Vocoder) -> Facts:
+    picture = model.picture
+    return {
+        "net": tomllib.loads(run.config())["model"]["net"],
+        "weights": sum(tensor.numel() for tensor in load_weights(run.weights_path).tensors.values()),
+        "picture": {"preset": preset_of(picture), **asdict(picture)},
+    }
 
 
 def _token_store(path: Path) -> Facts:

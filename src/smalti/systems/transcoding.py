@@ -6,6 +6,7 @@ from pathlib import Path
 from smalti.audio import inspect
 from smalti.core import DataError, ParameterError
 from smalti.data.manifest import Manifest
+from smalti.data.prepare import survey
 from smalti.store import TokenStore
 from smalti.systems.registry import find_run, load_codec
 from smalti.transcode import TranscodeReport, decode_file, decode_store, encode_file, encode_store
@@ -28,7 +29,7 @@ def encode(
     Args:
         run: a codec's run folder or shipped name.
         audio: recordings.
-        data: a manifest of recordings, in place of `audio`.
+        data: a manifest of recordings, or a folder of them, in place of `audio`.
         to: where it ends in .smt a file, else a store.
         shifts: tokenisations of each clip of a store, as of `smalti.transcode.encode_store`.
         progress: told (done, all).
@@ -43,7 +44,7 @@ def encode(
         if len(audio) != 1:
             raise ParameterError(f"{to} holds one recording; give one, or a folder to --to")
         return encode_file(codec, Path(audio[0]), to, progress=progress)
-    manifest, failed = (Manifest.read(data), ()) if data is not None else listed(audio)
+    manifest, failed = recordings(audio, data)
     report = encode_store(codec, manifest, to, shifts=shifts, run=find_run(run), progress=progress)
     return report.with_failed(failed)
 
@@ -78,12 +79,27 @@ def require_one_source(audio: Sequence[str | Path], data: Path | None) -> None:
         )
 
 
-def listed(audio: Sequence[str | Path]) -> tuple[Manifest, tuple[dict[str, str], ...]]:
-    """A manifest of recordings given by name, and those that cannot be read.
+def recordings(audio: Sequence[str | Path], data: Path | None) -> tuple[Manifest, tuple[dict[str, str], ...]]:
+    """A manifest of recordings given by name, in a table or in a plain folder; and those that cannot be read.
 
     Raises:
         DataError: if none can be read.
     """
+    return _listed(audio) if data is None else _surveyed(data)
+
+
+def _surveyed(data: Path) -> tuple[Manifest, tuple[dict[str, str], ...]]:
+    """A manifest, or what a plain folder holds, and those files of it that cannot be read."""
+    if not data.is_dir() or any((data / name).is_file() for name in ("manifest.csv", "manifest.parquet")):
+        return Manifest.read(data), ()
+    found = survey(data)
+    if not found.good:
+        raise DataError(f"{data}: holds no recording that can be read; {found.failed[0]['reason']}")
+    return Manifest.from_rows(found.good, found.root), found.failed
+
+
+def _listed(audio: Sequence[str | Path]) -> tuple[Manifest, tuple[dict[str, str], ...]]:
+    """A manifest of recordings given by name, and those that cannot be read."""
     rows: list[dict[str, str | float | int]] = []
     failed: list[dict[str, str]] = []
     for path in dict.fromkeys(str(one) for one in audio):

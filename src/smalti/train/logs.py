@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 from smalti.audio import write
 from smalti.store import refusal, replace_folder, write_bytes
@@ -37,18 +37,19 @@ class Logs:
     def metrics(self, kind: Kind, step: int, values: Mapping[str, float]) -> None:
         """Log numbers of a step; one that is not finite is written as null."""
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        line = json.dumps({"step": step, "kind": kind, **finite}).encode() + b"\n"
-        with _told(self._run.metrics_path, len(line)):
-            self._lines.write(line)
-        with _told(self._run.events, len(line)):
+        size = self._line({"step": step, "kind": kind, **finite})
+        with _told(self._run.events, size):
             for name, value in values.items():
                 self._board.scalar(f"{kind}/{name}", value, step)
 
     def samples(self, step: int, samples: Samples) -> None:
-        """Log pictures and sounds of a step; the sounds also as files, which the next ones replace."""
+        """Log pictures, sounds and counts of a step; the sounds also as files, which the next ones replace."""
         with replace_folder(self._run.samples) as folder:
             for name, audio in samples.audio.items():
                 write(folder / f"{name.replace('/', '-')}.wav", audio)
+        if samples.counts:
+            listed = {name: counts.tolist() for name, counts in samples.counts.items()}
+            self._line({"step": step, "kind": "counts", **listed})
         size = sum(image.numel() for image in samples.images.values())
         size += sum(2 * audio.samples.numel() for audio in samples.audio.values())
         with _told(self._run.events, size):
@@ -56,6 +57,15 @@ class Logs:
                 self._board.image(name, image.detach().cpu().float().clamp(0, 1).flip(0), step)
             for name, audio in samples.audio.items():
                 self._board.audio(name, audio, step)
+            for name, counts in samples.counts.items():
+                self._board.counts(name, counts, step)
+
+    def _line(self, values: Mapping[str, Any]) -> int:
+        """Write a line of metrics; its length in bytes."""
+        line = json.dumps(values).encode() + b"\n"
+        with _told(self._run.metrics_path, len(line)):
+            self._lines.write(line)
+        return len(line)
 
     def __enter__(self) -> "Logs":
         return self

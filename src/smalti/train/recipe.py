@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.core import Audio
@@ -19,10 +19,12 @@ class Samples:
     Attributes:
         images: spectrograms by name, 0…1, row 0 the lowest band, column 0 the first frame.
         audio: single items by name, such as "piano/original" and "piano/reconstruction".
+        counts: how often each of a number of kinds occurred, such as "code_hits"; shown as histograms.
     """
 
     images: Mapping[str, Float[Tensor, "band frame"]] = field(default_factory=dict)
     audio: Mapping[str, Audio] = field(default_factory=dict)
+    counts: Mapping[str, Int64[Tensor, " kind"]] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -1,11 +1,13 @@
 """Floor 3, transcode: recordings ↔ tokens through any codec, one file in flat memory or many clips in a store."""
 
 from smalti.transcode.files import decode_file, encode_file, write_decoded
+from smalti.transcode.pictures import PictureTokenizer, published_geometry
 from smalti.transcode.reconstruct import Reconstruction, ReconstructReport, reconstruct
 from smalti.transcode.reports import TranscodeReport
 from smalti.transcode.stores import copy_tokenizer, decode_store, encode_store
 
 __all__ = [
+    "PictureTokenizer",
     "ReconstructReport",
     "Reconstruction",
     "TranscodeReport",
@@ -14,6 +16,7 @@ __all__ = [
     "decode_store",
     "encode_file",
     "encode_store",
+    "published_geometry",
     "reconstruct",
     "write_decoded",
 ]

@@ -4,8 +4,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import torch
@@ -13,12 +14,14 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.audio import read
-from smalti.core import Audio, Codec, DataError, Tokenizer
+from smalti.core import Audio, Codec, DataError, Tokenizer, TokenSpec
 from smalti.data.manifest import SCHEMA, TRACKS, Manifest
+from smalti.features import is_picture
 from smalti.nn.threads import spread
 from smalti.store import TokenStore, replace_folder, write_bytes, write_store
 from smalti.transcode.files import Progress, no_progress, write_decoded
 from smalti.transcode.names import wav_paths
+from smalti.transcode.pictures import PictureTokenizer, given_picture
 from smalti.transcode.reports import TranscodeReport, report
 from smalti.transcode.versions import RECORDING, SHIFT, versions, write_tracks
 
@@ -131,17 +134,38 @@ def _encoded(
     spec = tokenizer.spec
 
     def encoded(group: list[dict[str, Any]]) -> list[Tensor | str]:
-        waves = [_wave(manifest.root / row[RECORDING], row[SHIFT], row["samples"], spec.sample_rate) for row in group]
-        good = [Audio.single(wave, spec.sample_rate) for wave in waves if not isinstance(wave, str)]
-        codes = iter([item.codes[0] for item in tokenizer.encode(Audio.batch(good)).items()] if good else [])
-        return [wave if isinstance(wave, str) else next(codes) for wave in waves]
+        found: dict[int, Tensor | str] = {}
+        drawn = [place for place, row in enumerate(group) if is_picture(row[RECORDING])]
+        for places, read_one, encode in (
+            (drawn, partial(_picture, tokenizer), partial(_picture_codes, tokenizer)),
+            ([place for place in range(len(group)) if place not in drawn], _wave, partial(_sound_codes, tokenizer)),
+        ):
+            given = {place: read_one(manifest.root / group[place][RECORDING], group[place], spec) for place in places}
+            found |= {place: said for place, said in given.items() if isinstance(said, str)}
+            good = {place: one for place, one in given.items() if not isinstance(one, str)}
+            found |= dict(zip(good, encode(list(good.values())) if good else [], strict=True))
+        return [found[place] for place in range(len(group))]
 
     for found in spread(encoded, [rows[first : first + batch] for first in range(0, len(rows), batch)]):
         yield from found
 
 
-def _wave(path: Path, shift: int, samples: int, sample_rate: int) -> Float[Tensor, " sample"] | str:
+def _sound_codes(tokenizer: Tokenizer, waves: list[Tensor]) -> list[Tensor]:
+    batch = Audio.batch([Audio.single(wave, tokenizer.spec.sample_rate) for wave in waves])
+    return [item.codes[0] for item in tokenizer.encode(batch).items()]
+
+
+def _picture_codes(tokenizer: Tokenizer, pictures: list[Tensor]) -> list[Tensor]:
+    return [item.codes[0] for item in cast(PictureTokenizer, tokenizer).encode_pictures(pictures).items()]
+
+
+def _picture(tokenizer: Tokenizer, path: Path, row: dict[str, Any], spec: TokenSpec) -> Tensor | str:
+    return given_picture(tokenizer, path, shift=row[SHIFT], samples=row["samples"])
+
+
+def _wave(path: Path, row: dict[str, Any], spec: TokenSpec) -> Float[Tensor, " sample"] | str:
     """Exactly the samples that the clip table promises, or why there are none."""
+    shift, samples, sample_rate = row[SHIFT], row["samples"], spec.sample_rate
     try:
         wave = read(path, sample_rate=sample_rate).samples[0]
     except DataError as error:

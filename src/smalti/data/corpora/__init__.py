@@ -14,8 +14,8 @@ from smalti.data.corpora.fsd50k import fsd50k
 from smalti.data.corpora.listed import listed
 from smalti.data.corpora.rows import Row
 from smalti.data.corpora.syntex import syntex
-from smalti.data.corpora.vas import vas
-from smalti.data.corpora.vggsound import vggsound
+from smalti.data.corpora.vas import vas, vas_labels
+from smalti.data.corpora.vggsound import vggsound, vggsound_labels
 from smalti.data.corpora.wav2tok import wav2tok
 
 CORPORA: dict[str, Callable[[Path], list[Row]]] = {
@@ -30,4 +30,7 @@ CORPORA: dict[str, Callable[[Path], list[Row]]] = {
     "wav2tok": wav2tok,
 }
 
-__all__ = ["CORPORA", "Row"]
+LABELS: dict[str, Callable[[Path], list[str]]] = {"vas": vas_labels, "vggsound": vggsound_labels}
+"""Of corpora whose lists name their classes: all of them, so that a class keeps its number where clips are missing."""
+
+__all__ = ["CORPORA", "LABELS", "Row"]

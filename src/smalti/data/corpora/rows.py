@@ -3,11 +3,12 @@
 import csv
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from smalti.audio import is_recording, shown
 from smalti.core import DataError
+from smalti.features import is_picture
 
 Row = dict[str, Any]
 
@@ -42,6 +43,7 @@ def csv_rows(path: Path, names: tuple[str, ...] = ()) -> Iterator[dict[str, str]
 
 def recordings(folder: Path) -> list[str]:
     """Paths of all recordings below a folder, sorted, relative to it; by name or, for unknown suffixes, by content.
+    Mel pictures (`*_mel.npy`) stand for their recordings.
 
     Hidden files and folders are left out, and so are folders that are named like recordings; links to folders are not
     followed.
@@ -55,5 +57,27 @@ def recordings(folder: Path) -> list[str]:
     for here, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and not is_recording(Path(here, name))]
         paths = (Path(here, name) for name in files if not name.startswith("."))
-        found += [path.relative_to(folder).as_posix() for path in paths if is_recording(path)]
+        found += [path.relative_to(folder).as_posix() for path in paths if is_picture(path) or is_recording(path)]
     return sorted(found)
+
+
+def recording_name(path: str) -> str:
+    """What a corpus's lists call a file: its name without suffix, dots and all, and without the `_mel` of a picture."""
+    stem = PurePosixPath(path).stem
+    return stem.removesuffix("_mel") if is_picture(path) else stem
+
+
+def listed_lines(source: Path, name: str) -> list[str]:
+    """The lines of a list that lies in a folder or up to two above it, where the published layout has it.
+
+    Raises:
+        DataError: if it is in none of them, or cannot be read.
+    """
+    places = [folder / name for folder in (source, *source.resolve().parents[:2])]
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        raise DataError(f"{shown(source)}: holds no {name}, nor do the two folders above it; copy the list there")
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{shown(path)}: cannot be read as a list ({error}); fetch it again") from error

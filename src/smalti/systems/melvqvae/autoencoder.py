@@ -1,7 +1,5 @@
 """The trained part of the codec: pictures to latents, latents to codes, codes to pictures."""
 
-from typing import NamedTuple
-
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
@@ -15,8 +13,11 @@ from smalti.systems.melvqvae.grid import GridNet
 from smalti.systems.melvqvae.image import ImageNet
 
 
-class Rebuilt(NamedTuple):
-    """What a training pass gives; a tuple, because that is what the engine can cast back to full precision.
+class Rebuilt:
+    """What a training pass gives, in full precision.
+
+    A class of its own: Lightning Fabric hands that through as it is, where it would hook the tensors of a tuple and
+    refuse the partial gradients that an adversary is weighed by.
 
     Attributes:
         picture: of the token frames that lie within the decoder's context.
@@ -25,10 +26,14 @@ class Rebuilt(NamedTuple):
         codebook: the same distance where code vectors learn by it, else 0.
     """
 
-    picture: Float[Tensor, "batch band frame"]
-    codes: Int64[Tensor, "batch codebook token"]
-    commitment: Float[Tensor, ""]
-    codebook: Float[Tensor, ""]
+    def __init__(
+        self,
+        picture: Float[Tensor, "batch band frame"],
+        codes: Int64[Tensor, "batch codebook token"],
+        commitment: Float[Tensor, ""],
+        codebook: Float[Tensor, ""],
+    ) -> None:
+        self.picture, self.codes, self.commitment, self.codebook = picture, codes, commitment, codebook
 
 
 class MelAutoencoder(nn.Module):

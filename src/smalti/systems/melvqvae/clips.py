@@ -8,10 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from smalti.data.given_pictures import GivesPictures
 from smalti.data.waveforms import Piece, Recordings, held_out, pieces, read_padded
 from smalti.features import MelSettings, log_mel
 
 _PIECE_SECONDS = 20.0
+_SHOWN_SECONDS = 10.0
 
 
 class PictureClips:
@@ -44,6 +46,18 @@ class PictureClips:
         """Mel frames of the piece's whole recording."""
         return -(-self.recordings.samples[piece.clip] // self._picture.hop)
 
+    def sounds(self, clip: int) -> bool:
+        """Whether a recording is sound, and no picture given in its place."""
+        return not isinstance(self.recordings, GivesPictures) or self.recordings.sounds(clip)
+
+    def whole(self, clip: int) -> Float[Tensor, "band frame"]:
+        """The picture of a whole recording, a frame for each started hop."""
+        return self._frames(clip, 0, -(-self.recordings.samples[clip] // self._picture.hop))
+
+    def shown(self, clip: int) -> Float[Tensor, "band frame"]:
+        """The first seconds of that, to be looked at."""
+        return self.whole(clip)[:, : int(_SHOWN_SECONDS * self._picture.sample_rate / self._picture.hop)]
+
     def crop(self, piece: Piece, *, start: int, frames: int) -> Float[Tensor, "band frame"]:
         """Some frames of a recording, counted from the piece's first; silence beyond the recording's ends."""
         picture = self._drawn(piece)
@@ -57,12 +71,20 @@ class PictureClips:
         """The piece's picture and `margin` frames at either side."""
         if piece in self._kept:
             return self._kept[piece]
-        hop, half = self._picture.hop, self._picture.n_fft // 2
-        first = (piece.first - self._margin) * hop - half
-        count = (piece.frames + 2 * self._margin - 1) * hop + 2 * half
-        samples = read_padded(self.recordings, piece.clip, first, count)
-        drawn = log_mel(samples[None], self._picture, centred=False)[0].half()
+        drawn = self._frames(piece.clip, piece.first - self._margin, piece.frames + 2 * self._margin).half()
         if drawn.nbytes <= self._room:
             self._room -= drawn.nbytes
             self._kept[piece] = drawn
         return drawn
+
+    def _frames(self, clip: int, first: int, count: int) -> Float[Tensor, "band frame"]:
+        """Mel frames of a recording, `first` of which may be negative; silence beyond its ends."""
+        if isinstance(self.recordings, GivesPictures) and not self.sounds(clip):
+            given = self.recordings.picture(clip)
+            frames = torch.zeros(len(given), count)
+            low, high = max(first, 0), min(first + count, given.shape[1])
+            frames[:, low - first : max(high - first, low - first)] = given[:, low : max(high, low)]
+            return frames
+        hop, n_fft = self._picture.hop, self._picture.n_fft
+        samples = read_padded(self.recordings, clip, first * hop - self._picture.lead, (count - 1) * hop + n_fft)
+        return log_mel(samples[None], self._picture, centred=False)[0]

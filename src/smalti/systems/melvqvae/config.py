@@ -25,10 +25,11 @@ class GridNetConfig(Settings):
 
     kind: Literal["grid"] = "grid"
     widths: tuple[int, ...] = Field(
-        default=(48, 96, 152), min_length=1, description="channels of each level: 4 × 4 cells, then halved each time"
+        default=(48, 96, 192), min_length=1, description="channels of each level: 4 × 4 cells, then halved each time"
     )
-    encoder_blocks: tuple[int, ...] = Field(default=(1, 1, 1), description="residual blocks of each level")
-    decoder_blocks: tuple[int, ...] = Field(default=(1, 1, 1), description="residual blocks of each level")
+    encoder_blocks: tuple[int, ...] = Field(default=(0, 1, 0), description="residual blocks of each level")
+    decoder_blocks: tuple[int, ...] = Field(default=(0, 1, 1), description="residual blocks of each level")
+    mix: int = Field(default=128, ge=0, description="channels by which rows of a column tell each other; 0: none")
     latent: int = Field(default=64, gt=0, description="numbers per token")
     window: int = Field(default=16, gt=0, description="token frames per call")
 
@@ -61,6 +62,43 @@ class ModelConfig(Settings):
     quantizer: QuantizerConfig = QuantizerConfig()
 
 
+class AdversaryConfig(Settings):
+    """A judge of patches of the picture; its settings carry the published names."""
+
+    kind: Literal["none", "patch"] = "none"
+    disc_start: int = Field(default=2001, ge=0, description="step of the codec from which it learns and speaks")
+    disc_weight: float = Field(default=0.8, ge=0, description="of what it says, times the adaptive weight")
+    min_adapt_weight: float = Field(default=0.0, ge=0, description="least adaptive weight")
+    max_adapt_weight: float = Field(default=1.0, ge=0, description="largest adaptive weight")
+    disc_conditional: bool = Field(default=False, description="show it beside each picture the one that was coded")
+    disc_in_channels: int = Field(
+        default=0, ge=0, description="pictures it is shown at once; 0: as many as it gets, 1 or with condition 2"
+    )
+    width: int = Field(default=64, gt=0, description="channels of its first layer")
+    learning_rate: float = Field(default=1.0, gt=0, description="in that of the codec")
+
+
+class PerceptualConfig(Settings):
+    """An ear that compares pictures by what a small classifier hears in them."""
+
+    kind: Literal["none", "self", "file"] = Field(
+        default="none", description="self: learns the manifest's labels first; file: comes with weights"
+    )
+    weight: float = Field(default=1.0, ge=0, description="of its distance beside the picture's")
+    widths: tuple[int, ...] = Field(default=(16, 32, 64), min_length=1, description="channels of its layers")
+    learn_until: float = Field(default=0.3, ge=0, le=1, description="fraction of the run in which it learns (self)")
+    learning_rate: float = Field(default=1e-3, gt=0, description="of its learning (self)")
+    weights: str = Field(default="", description="its weights: perceptual.safetensors of a checkpoint (file)")
+
+
+class VaryConfig(Settings):
+    """What is done to crops at random, so that a small collection is not learnt by heart."""
+
+    gain_db: float = Field(default=0.0, ge=0, description="made up to so much louder or softer")
+    shift_bands: int = Field(default=0, ge=0, description="moved up or down by up to so many mel bands")
+    together: float = Field(default=0.0, ge=0, le=1, description="share of crops that sound together with another")
+
+
 class TrainConfig(Settings):
     """AdamW with a warm-up and a cosine; codebooks begin and restart among the latents."""
 
@@ -84,6 +122,7 @@ class TrainConfig(Settings):
     restart_until: float = Field(
         default=0.75, ge=0, le=1, description="fraction of the run in which idle codes restart"
     )
+    vary: VaryConfig = VaryConfig()
     memory: int = Field(default=1024, ge=0, description="MiB of pictures kept; more are read and drawn at every step")
 
 
@@ -94,5 +133,7 @@ class MelVQVAEConfig(Settings):
     model: ModelConfig = ModelConfig()
     vocoder: VocoderConfig = VocoderConfig()
     train: TrainConfig = TrainConfig()
+    adversary: AdversaryConfig = AdversaryConfig()
+    perceptual: PerceptualConfig = PerceptualConfig()
     cadence: Cadence = Cadence()
     engine: EngineSettings = EngineSettings()

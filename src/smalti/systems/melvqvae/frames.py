@@ -1,5 +1,7 @@
 """The small net: one-dimensional valid convolutions over mel frames, four frames to a token frame."""
 
+from typing import cast
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -58,6 +60,11 @@ class FramesNet(nn.Module):
             spread = spread.then(kernel=_KERNEL)
         spread = spread.then(up=2)
         self.context = spread.context
+
+    @property
+    def last_layer(self) -> Tensor:
+        """Weight of the layer that draws the picture."""
+        return cast(Upsample, self.decoder[-1]).pointwise.weight
 
     def analyse(self, picture: Float[Tensor, "batch band frame"]) -> Float[Tensor, "batch dim token"]:
         """Latents of the token frames whose mel frames lie `left` and `right` within the picture (0…1)."""

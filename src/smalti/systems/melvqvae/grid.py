@@ -4,6 +4,8 @@ Along frequency a picture ends for all clips at the same band, so zeros stand be
 and nothing is normalised over the clip, so that batch, length and blocks cannot change a token.
 """
 
+from typing import cast
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -46,11 +48,13 @@ class GridNet(nn.Module):
             nn.Conv2d(1, widths[0], _PATCH, stride=_PATCH),
             *(_GridBlock(widths[0]) for _ in range(config.encoder_blocks[0])),
             *(layer for level in range(1, levels) for layer in _down(widths, level, config.encoder_blocks[level])),
+            *([_RowMix(widths[-1], self.rows, config.mix)] if config.mix else []),
             nn.SiLU(),
             nn.Conv2d(widths[-1], config.latent, 1),
         )
         self.decoder = nn.Sequential(
             nn.Conv2d(config.latent, widths[-1], _KERNEL, padding=(_KERNEL // 2, 0)),
+            *([_RowMix(widths[-1], self.rows, config.mix)] if config.mix else []),
             *(layer for level in reversed(range(1, levels)) for layer in _up(widths, level, config.decoder_blocks)),
             *(_GridBlock(widths[0]) for _ in range(config.decoder_blocks[0])),
             nn.SiLU(),
@@ -59,6 +63,11 @@ class GridNet(nn.Module):
         seen = _field(config.encoder_blocks)
         self.left, self.right = seen.left, seen.right
         self.context = _spread(config.decoder_blocks).context
+
+    @property
+    def last_layer(self) -> Tensor:
+        """Weight of the layer that draws the picture."""
+        return cast(_Enlarge, self.decoder[-1]).pointwise.weight
 
     def analyse(self, picture: Float[Tensor, "batch band frame"]) -> Float[Tensor, "batch dim token"]:
         """Latents of the token frames whose mel frames lie `left` and `right` within the picture (0…1)."""
@@ -85,6 +94,20 @@ class _GridBlock(nn.Module):
         branch = self.pointwise(self.act(self.convolution(self.act(grid))))
         edge = _KERNEL // 2
         return grid[..., edge:-edge] + branch
+
+
+class _RowMix(nn.Module):
+    """x + pointwise(act(pointwise(act(x)))) over all rows of a column together, through few channels."""
+
+    def __init__(self, width: int, rows: int, mix: int) -> None:
+        super().__init__()
+        self.gather = nn.Conv2d(width, mix, (rows, 1))
+        self.scatter = nn.Conv2d(mix, width * rows, 1)
+        self.act = nn.SiLU()
+
+    def forward(self, grid: Float[Tensor, "batch dim row column"]) -> Float[Tensor, "batch dim row column"]:
+        told = self.scatter(self.act(self.gather(self.act(grid))))
+        return grid + told[:, :, 0].unflatten(1, (-1, grid.shape[2]))
 
 
 class _Enlarge(nn.Module):

@@ -7,6 +7,7 @@ Source: SpecVQGAN (Iashin & Rahtu 2021), the taming-transformers autoencoder wit
 """
 
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -57,6 +58,11 @@ class ImageNet(nn.Module):
             nn.SiLU(),
             nn.Conv2d(widths[0], 1, 3, padding=1),
         )
+
+    @property
+    def last_layer(self) -> Tensor:
+        """Weight of the layer that draws the picture."""
+        return cast(nn.Conv2d, self.decoder[-1]).weight
 
     def analyse(self, picture: Float[Tensor, "batch band frame"]) -> Float[Tensor, "batch dim token"]:
         """Latents of one window."""

@@ -8,6 +8,7 @@ from smalti.store import load_weights
 from smalti.systems.melvqvae.autoencoder import MelAutoencoder
 from smalti.systems.melvqvae.config import MelVQVAEConfig
 from smalti.systems.melvqvae.model import MelVQVAE
+from smalti.systems.melvqvae.vocoder import griffin_lim_vocoder
 from smalti.train import RunFolder
 
 
@@ -26,4 +27,4 @@ def load_melvqvae(folder: Path) -> MelVQVAE:
         model.load_state_dict(weights.tensors)
     except RuntimeError:
         raise StoreError(f"{run.weights_path} does not fit {run.config_path.name}; restore both from one run") from None
-    return MelVQVAE(model.eval(), config.vocoder)
+    return MelVQVAE(model.eval(), griffin_lim_vocoder(config.vocoder, model.picture))

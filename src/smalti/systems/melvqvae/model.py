@@ -1,20 +1,21 @@
 """The codec: audio to tokens and back, whole or in blocks, always as the same sequence of fixed windows."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.core import Audio, SpecError, Tokens, TokenSpec
-from smalti.features import log_mel
+from smalti.features import MelSettings, Vocoder, log_mel, preset_of
 from smalti.nn.overlap import Windows
 from smalti.store import fingerprint
 from smalti.systems.melvqvae.autoencoder import MelAutoencoder
-from smalti.systems.melvqvae.config import VocoderConfig
-from smalti.systems.melvqvae.vocoder import VocoderStream
+from smalti.systems.melvqvae.pictures import picture_codes
 
 
 class MelVQVAE:
-    """Mel-spectrogram codec with Griffin-Lim behind it.
+    """Mel-spectrogram codec with a vocoder behind it.
 
     Every window is computed alone and in the same shape, so an item's tokens are the same bits alone, in any batch
     and in any blocks. Beyond an item's ends there is silence; behind its last frame the picture is at its floor.
@@ -24,10 +25,29 @@ class MelVQVAE:
         vocoder: how pictures become sound.
     """
 
-    def __init__(self, autoencoder: MelAutoencoder, vocoder: VocoderConfig) -> None:
+    def __init__(self, autoencoder: MelAutoencoder, vocoder: Vocoder) -> None:
         self.autoencoder = autoencoder
         self.vocoder = vocoder
         self._fingerprint: tuple[tuple[int, ...], str] = ((), "")
+
+    @property
+    def picture(self) -> MelSettings:
+        """What its decoder draws."""
+        return self.autoencoder.picture
+
+    def heard_through(self, vocoder: Vocoder) -> "MelVQVAE":
+        """The same codec, equal tokens, with another vocoder.
+
+        Raises:
+            SpecError: if the vocoder's pictures are others; names both.
+        """
+        if vocoder.picture != self.picture:
+            found, wanted = preset_of(vocoder.picture), preset_of(self.picture)
+            raise SpecError(
+                f"found a vocoder of the picture {found}, wanted one of {wanted}, which this codec draws; take another,"
+                " or name a bridge (--bridge magnitude)"
+            )
+        return MelVQVAE(self.autoencoder, vocoder)
 
     @property
     def spec(self) -> TokenSpec:
@@ -40,6 +60,13 @@ class MelVQVAE:
             vocab=model.quantizer.vocab,
             tokenizer=self._named_by_weights(),
         )
+
+    @property
+    def parameter_count(self) -> int:
+        """Numbers that were learnt, code vectors included."""
+        model = self.autoencoder
+        books = [value for name, value in model.named_buffers() if name.endswith("vectors")]
+        return sum(value.numel() for value in [*model.parameters(), *books])
 
     def encode(self, audio: Audio) -> Tokens:
         """Codes of every item, ceil(samples / hop) frames.
@@ -59,6 +86,14 @@ class MelVQVAE:
             codes.append(torch.cat([stream.push(item.samples[0]), stream.flush()], dim=1).T)
         padded = torch.nn.utils.rnn.pad_sequence(codes, batch_first=True).mT.to(audio.samples.device)
         return Tokens(padded, spec, audio.lengths)
+
+    def encode_pictures(self, pictures: Sequence[Float[Tensor, "band _"]]) -> Tokens:
+        """Codes of log-mel pictures (0…1) given in place of their sound, ceil(frames / stride) frames each."""
+        model, spec = self.autoencoder, self.spec
+        codes = [picture_codes(model, picture).T for picture in pictures]
+        samples = [picture.shape[1] * model.picture.hop for picture in pictures]
+        padded = torch.nn.utils.rnn.pad_sequence(codes, batch_first=True).mT
+        return Tokens(padded, spec, torch.tensor(samples))
 
     def decode(self, tokens: Tokens) -> Audio:
         """Sound of every item, exactly as many samples as went in.
@@ -101,13 +136,12 @@ class MelEncoderStream:
     def __init__(self, model: MelAutoencoder) -> None:
         self._model = model
         picture, net = model.picture, model.net
-        half = picture.n_fft // 2
         self._windows = Windows(
             self._codes,
             channels=1,
             window=model.hop * net.window,
-            left=picture.hop * net.left + half,
-            right=picture.hop * net.right + half - picture.hop,
+            left=picture.hop * net.left + picture.lead,
+            right=picture.hop * net.right + picture.n_fft - picture.lead - picture.hop,
         )
         self._samples = 0
         self._frames = 0
@@ -137,13 +171,13 @@ class MelEncoderStream:
 class MelDecoderStream:
     """Decodes codes as they come: a window of frames becomes a picture, a window of that becomes sound."""
 
-    def __init__(self, model: MelAutoencoder, vocoder: VocoderConfig) -> None:
+    def __init__(self, model: MelAutoencoder, vocoder: Vocoder) -> None:
         self._model = model
         net = model.net
         self._windows = Windows(
             self._picture, channels=net.latent, window=net.window, left=net.context, right=net.context
         )
-        self._vocoder = VocoderStream(vocoder, model.picture)
+        self._vocoder = vocoder.stream()
         self._owed = 0
 
     @torch.no_grad()

@@ -1,0 +1,44 @@
+"""What makes sound of log-mel pictures, as abilities: a codec of pictures is heard through any vocoder of the same."""
+
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from smalti.core import Codec
+from smalti.features.mel import MelSettings
+
+
+@runtime_checkable
+class VocoderStream(Protocol):
+    """Log-mel frames (0…1) in, waveform out, in blocks of any size; all of it together is hop samples a frame."""
+
+    def push(self, frames: Float[Tensor, "band frame"]) -> Float[Tensor, " sample"]: ...
+    def flush(self) -> Float[Tensor, " sample"]: ...
+
+
+@runtime_checkable
+class Vocoder(Protocol):
+    """Makes waveforms of log-mel pictures of one kind.
+
+    n frames are n·hop samples, from the start of the first frame's hop; beyond its ends a picture is silence.
+    """
+
+    @property
+    def picture(self) -> MelSettings: ...
+    def stream(self) -> VocoderStream: ...
+
+
+@runtime_checkable
+class PictureCodec(Codec, Protocol):
+    """A codec whose decoder makes log-mel pictures, which any vocoder of the same picture can make audible."""
+
+    @property
+    def picture(self) -> MelSettings: ...
+    def heard_through(self, vocoder: Vocoder) -> Codec:
+        """The same codec, equal tokens, with another vocoder.
+
+        Raises:
+            SpecError: if the vocoder's pictures are others; names both.
+        """
+        ...
