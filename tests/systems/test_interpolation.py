@@ -1,5 +1,6 @@
 """Sounds between recordings begin and end with the recordings' own decodes, code for code."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,13 @@ def test_what_cannot_be_passed_is_refused_and_nothing_is_written(
     with pytest.raises(ParameterError, match="did you mean 'rain'"):
         interpolate(journey.vae, clips, to=tmp_path / "o", label="rian", sampling=plain)
     assert not (tmp_path / "o").exists()
+
+
+def test_a_training_leaves_the_way_between_two_clips_to_listen_to(journey: Journey) -> None:
+    steps = {f"interpolation-{share:.2f}.wav" for share in (0, 0.25, 0.5, 0.75, 1)}
+    others = {"prior.wav", "first-reconstruction.wav", "second-reconstruction.wav"}
+    assert {path.name for path in (journey.vae / "samples").iterdir()} == steps | others
+    lines = [json.loads(line) for line in (journey.vae / "metrics.jsonl").read_text().splitlines()]
+    by_kind = {line["kind"]: line.keys() - {"step", "kind"} for line in lines}
+    assert by_kind["train"] == {"loss", "loss_rc", "loss_kl", "kl_weight", "learning_rate"}
+    assert by_kind["evaluate"] >= {"loss", "loss_rc", "loss_kl", "mutual_information", "active_units", "nll", "ppl"}

@@ -48,6 +48,7 @@ def test_what_was_taken_is_kept_and_shown_and_verified(stage1: Path, stage2: Pat
     assert kept.tensors.keys() == wanted and wanted
     assert all(torch.equal(kept.tensors[name], source.tensors[name]) for name in wanted)
     assert show(stage2)["loaded"]["part"] == "encoder" and show(stage2)["loaded"]["run"] == "one"
+    assert show(stage2)["latent"]["numbers"] == 5
     assert verify(stage2) == []
 
 
@@ -155,3 +156,16 @@ def test_an_encoder_of_other_tokens_is_refused_naming_both(journey: Journey, sta
     with pytest.raises(SpecError, match=f"found 000000000000, wanted {tokenizer[:12]}"):
         train(STAGES[1], data=journey.tokens, out=tmp_path / "out", load_path=tmp_path / "other", overrides=TINY_VAE)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_first_stage_that_would_run_code_is_refused_and_nothing_runs(
+    journey: Journey, stage1: Path, tmp_path: Path
+) -> None:
+    """The published code unpickles whatever lies in the folder it is given."""
+    shutil.copytree(stage1, tmp_path / "hostile")
+    mark = tmp_path / "ran"
+    payload = f"cos\nsystem\n(S'touch {mark}'\ntR.".encode()  # what `os.system` looks like in a pickle
+    (tmp_path / "hostile" / "weights.safetensors").write_bytes(payload)
+    with pytest.raises(StoreError, match="cannot be read as weights"):
+        train(STAGES[1], data=journey.tokens, out=tmp_path / "out", load_path=tmp_path / "hostile", overrides=TINY_VAE)
+    assert not mark.exists() and not (tmp_path / "out").exists()

@@ -24,8 +24,9 @@ def between(
     Source: Shoemake 1985; for latents White 2016 (arXiv:1609.04468).
     """
     one, two, along = first.double(), second.double(), torch.tensor(share, dtype=torch.float64)
-    angle = torch.acos((one @ two / (one.norm() * two.norm()).clamp(min=1e-12)).clamp(-1, 1))
-    if way == "linear" or angle.sin() < _FLAT:
+    cosine = one @ two / (one.norm() * two.norm())  # NaN where one of them has no direction
+    angle = torch.acos(cosine.clamp(-1, 1))
+    if way == "linear" or not angle.sin() > _FLAT:
         return ((1 - along) * one + along * two).to(first.dtype)
     weights = ((1 - along) * angle).sin() / angle.sin(), (along * angle).sin() / angle.sin()
     return (weights[0] * one + weights[1] * two).to(first.dtype)

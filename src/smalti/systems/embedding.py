@@ -16,7 +16,7 @@ from smalti.core import Audio, Codec, DataError, LatentLM, ParameterError, SpecE
 from smalti.data.manifest import Manifest
 from smalti.store import replace_file
 from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_lm
-from smalti.systems.transcoding import listed, require_one_source
+from smalti.systems.transcoding import recordings, require_one_source
 from smalti.transcode.files import Progress, no_progress
 
 _BATCH = 16  # recordings read and encoded together
@@ -86,7 +86,7 @@ def embed(
         raise ParameterError(f"{to} ends in {to.suffix or 'nothing'}, wanted .npz or .parquet; name such a file")
     require_one_source(audio, data)
     lm, codec = load_latent_lm(run)
-    manifest, failed = (Manifest.read(data), ()) if data is not None else listed(audio)
+    manifest, failed = recordings(audio, data)
     refused: list[dict[str, str]] = [*failed]
     rows, parts, samples = list[int](), list[tuple[Tensor, Tensor]](), 0
     for first in range(0, manifest.rows, _BATCH):

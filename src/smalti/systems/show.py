@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from smalti import store
 from smalti.audio import inspect, shown
-from smalti.core import Codec, DataError, LanguageModel, SmaltiError, StoreError, TokenLM, TokenSpec
+from smalti.core import Codec, DataError, LanguageModel, LatentLM, SmaltiError, StoreError, TokenLM, TokenSpec
 from smalti.data.manifest import Manifest
 from smalti.features import Vocoder, preset_of
 from smalti.store import SmtReader, TokenStore, load_weights
@@ -98,6 +98,9 @@ def _run(path: Path) -> Facts:
         facts["parameter_count"] = model.parameter_count
     if isinstance(model, LanguageModel):
         facts |= {"pattern": model.pattern} if isinstance(model, TokenLM) else {"window": model.window}
+        if isinstance(model, LatentLM):
+            seconds = model.heard * model.spec.hop / model.spec.sample_rate
+            facts["latent"] = {"numbers": model.latent, "heard_seconds": seconds, "target_kl": model.target_kl}
         facts["labels"] = list(model.schema.labels)
         facts["parameters"] = [asdict(parameter) for parameter in model.schema.parameters]
     return facts

@@ -44,7 +44,7 @@ def encode(
         if len(audio) != 1:
             raise ParameterError(f"{to} holds one recording; give one, or a folder to --to")
         return encode_file(codec, Path(audio[0]), to, progress=progress)
-    manifest, failed = listed(audio) if data is None else _surveyed(data)
+    manifest, failed = recordings(audio, data)
     report = encode_store(codec, manifest, to, shifts=shifts, run=find_run(run), progress=progress)
     return report.with_failed(failed)
 
@@ -79,6 +79,15 @@ def require_one_source(audio: Sequence[str | Path], data: Path | None) -> None:
         )
 
 
+def recordings(audio: Sequence[str | Path], data: Path | None) -> tuple[Manifest, tuple[dict[str, str], ...]]:
+    """A manifest of recordings given by name, in a table or in a plain folder; and those that cannot be read.
+
+    Raises:
+        DataError: if none can be read.
+    """
+    return _listed(audio) if data is None else _surveyed(data)
+
+
 def _surveyed(data: Path) -> tuple[Manifest, tuple[dict[str, str], ...]]:
     """A manifest, or what a plain folder holds, and those files of it that cannot be read."""
     if not data.is_dir() or any((data / name).is_file() for name in ("manifest.csv", "manifest.parquet")):
@@ -89,12 +98,8 @@ def _surveyed(data: Path) -> tuple[Manifest, tuple[dict[str, str], ...]]:
     return Manifest.from_rows(found.good, found.root), found.failed
 
 
-def listed(audio: Sequence[str | Path]) -> tuple[Manifest, tuple[dict[str, str], ...]]:
-    """A manifest of recordings given by name, and those that cannot be read.
-
-    Raises:
-        DataError: if none can be read.
-    """
+def _listed(audio: Sequence[str | Path]) -> tuple[Manifest, tuple[dict[str, str], ...]]:
+    """A manifest of recordings given by name, and those that cannot be read."""
     rows: list[dict[str, str | float | int]] = []
     failed: list[dict[str, str]] = []
     for path in dict.fromkeys(str(one) for one in audio):

@@ -1,5 +1,6 @@
 """How the GPT-VAE learns: crops of clips, a latent of each, and some codes kept from whoever would lean on them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from smalti.config import mix
@@ -95,30 +96,29 @@ class VAERecipe:
     def evaluate(self) -> Mapping[str, float]:
         """Of the averaged model on clips kept out of training; nothing if there are none.
 
-        `loss` is R + beta · KL at every step of a run, whatever the weight is by then, and `nll` is R + KL.
+        `loss` is R + beta · KL at every step of a run, whatever the weight is by then, and `nll` is R + KL, a bound of
+        the model's own; without a beta nothing bounds anything, so there is none.
         """
         draws = int(self.objective.beta > 0)
-        crops = [VAECrops(crops, crops.targets) for crops in self._crops.held_out()]
-        if not crops:
+        parts = [self._evaluated(crops, draws) for crops in self._crops.held_out()]
+        if not parts:
             return {}
-        found = [self._terms(self.learner.average, one, weight=0.0, draws=draws) for one in crops]
-        sizes = [len(one.seen) for one in crops]
-        reconstruction, divergence = (
-            sum(size * float(part[0][place]) for size, part in zip(sizes, found, strict=True)) / sum(sizes)
-            for place in (1, 2)
-        )
-        mean, log_variance = (torch.cat([getattr(guess, name).cpu() for _, guess in found]) for name in _BELIEFS)
-        latents = torch.cat([guess.latents[0].cpu() for _, guess in found])
-        tokens = sum(int((one.crops.targets != self.data.spec.vocab).sum()) for one in crops) / sum(sizes)
-        nll = reconstruction + divergence
-        return {
-            "loss": reconstruction + self.objective.beta * divergence,
-            "loss_rc": reconstruction,
-            "loss_kl": divergence,
-            "nll": nll,
-            "ppl": float(torch.tensor(nll / tokens).exp()),
-            "mutual_information": float(mutual_information(latents, mean, log_variance)) if draws else 0.0,
+        reconstruction, divergence, tokens = torch.stack([part[0] for part in parts]).sum(0).tolist()
+        latents, mean, log_variance = (torch.cat(column) for column in zip(*(part[1] for part in parts), strict=True))
+        clips = len(mean)
+        found = {
+            "loss": (reconstruction + self.objective.beta * divergence) / clips,
+            "loss_rc": reconstruction / clips,
+            "loss_kl": divergence / clips,
             "active_units": float(active_units(mean)),
+        }
+        if not draws:
+            return found
+        return {
+            **found,
+            "nll": (reconstruction + divergence) / clips,
+            "ppl": math.exp((reconstruction + divergence) / tokens),
+            "mutual_information": float(mutual_information(latents, mean, log_variance)),
         }
 
     def samples(self) -> Samples:
@@ -152,6 +152,14 @@ class VAERecipe:
         for model in (self.learner.model, self.learner.average.module):
             model.get_submodule(PART).load_state_dict(state)
 
+    def _evaluated(self, crops: Crops, draws: int) -> tuple[Float[Tensor, " sum"], tuple[Tensor, ...]]:
+        """Sums over clips of R, KL and tokens; and latents, means and log-variances."""
+        found, guess = self._terms(self.learner.average, VAECrops(crops, crops.targets), weight=0.0, draws=draws)
+        tokens = int((crops.targets != self.data.spec.vocab).sum())
+        clips = len(crops.targets)
+        sums = [clips * float(found.reconstruction), clips * float(found.divergence), tokens]
+        return torch.tensor(sums), (guess.latents[0].cpu(), guess.mean.cpu(), guess.log_variance.cpu())
+
     def _terms(self, network: nn.Module, batch: VAECrops, *, weight: float, draws: int) -> tuple[Terms, Guess]:
         crops = batch.crops
         noise = torch.randn(draws, len(batch.seen), self._model.latent) if draws else None
@@ -162,9 +170,6 @@ class VAERecipe:
         likelihood = clip_likelihood(guess.logits, targets).unflatten(0, (len(guess.latents), -1))
         parts = {"latents": guess.latents, "mean": guess.mean, "log_variance": guess.log_variance}
         return terms(self.objective, likelihood=likelihood, weight=weight, **parts), guess
-
-
-_BELIEFS = ("mean", "log_variance")
 
 
 def hide(
