@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from journey import TINY_CODEC, TINY_GRID_CODEC, TINY_LM, TINY_VOCODER, Journey
+from journey import TINY_CODEC, TINY_GRID_CODEC, TINY_LM, TINY_MASKED, TINY_VOCODER, Journey
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,14 +25,17 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def journey(sounds: Path, _one_thread: None) -> Journey:
-    """Sounds → codec → tokens → language model; and a vocoder."""
+    """Sounds → codec → tokens → language models; and a vocoder."""
     from smalti.systems.training import train
     from smalti.systems.transcoding import encode
 
-    made = Journey(sounds, *(sounds.parent / name for name in ("codec", "tokens", "lm", "rows", "vocoder")))
+    names = ("codec", "tokens", "lm", "rows", "vocoder", "gpt", "masked")
+    made = Journey(sounds, *(sounds.parent / name for name in names))
     train("melvqvae/textures", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
     encode(made.codec, data=sounds, to=made.tokens, shifts=2)
     train("synthformer/tiny", data=made.tokens, out=made.lm, overrides=TINY_LM, progress=False)
     train("melvqvae/tiny", data=sounds, out=made.grid_codec, overrides=TINY_GRID_CODEC, progress=False)
     train("vocoder/tiny", data=sounds, out=made.vocoder, overrides=TINY_VOCODER, progress=False)
+    train("melgpt/tiny", data=made.tokens, out=made.gpt, overrides=TINY_LM, progress=False)
+    train("melgpt/masked", data=made.tokens, out=made.masked, overrides=TINY_MASKED, progress=False)
     return made

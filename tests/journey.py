@@ -68,6 +68,7 @@ TINY_VOCODER = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+TINY_MASKED = (*TINY_LM, "model.window=8")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class Journey:
         lm: a synthformer run.
         grid_codec: a run of melvqvae/tiny with both its judges.
         vocoder: a vocoder run.
+        gpt: a melgpt run.
+        masked: a melgpt run that fills gaps.
     """
 
     sounds: Path
@@ -89,3 +92,5 @@ class Journey:
     lm: Path
     grid_codec: Path
     vocoder: Path
+    gpt: Path
+    masked: Path

@@ -21,7 +21,7 @@ FLOORS = (
     ("cli", "demo", "app"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-NEIGHBOURS = {("transcode", "data"), ("transcode", "evaluate"), ("cli", "demo")}
+NEIGHBOURS = {("train", "data"), ("transcode", "data"), ("transcode", "evaluate"), ("cli", "demo")}
 TEST_ROOMS = {"contract", "faults", "golden", "journeys"}
 
 

@@ -11,7 +11,7 @@ from smalti.cli import run
 
 README = Path(__file__).parents[1] / "README.md"
 SMALLER = {"--clips 210": "--clips 6", "--seconds 4": "--seconds 0.8", "--seconds 10": "--seconds 0.5"}
-SETTINGS = {"melvqvae/textures": TINY_CODEC, "synthformer/tiny": TINY_LM}
+SETTINGS = {"melvqvae/textures": TINY_CODEC, "synthformer/tiny": TINY_LM, "melgpt/tiny": TINY_LM}
 
 
 def _blocks(language: str) -> list[str]:

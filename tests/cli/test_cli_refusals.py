@@ -26,6 +26,23 @@ REFUSALS = {
         "write name=",
     ),
     "no seconds": ("generate {lm} --seconds 0 --to {out}/x.wav", "must be positive"),
+    "no length": ("generate {lm} --to {out}/x.wav", "seconds are missing"),
+    "a gap for a model that continues": (
+        "generate {lm} --prompt {clip} --inpaint 0.2:0.4 --to {out}/x.wav",
+        "hears only what comes before",
+    ),
+    "a gap that cannot be read": ("generate {masked} --prompt {clip} --inpaint 2:1 --to {out}/x.wav", "write FROM:TO"),
+    "a gap outside": ("generate {masked} --prompt {clip} --inpaint 3:4 --to {out}/x.wav", "choose one inside"),
+    "a gap of nothing": ("generate {masked} --inpaint 3:4 --to {out}/x.wav", "give one (--prompt)"),
+    "a gap and a length": (
+        "generate {masked} --prompt {clip} --inpaint 0.1:0.3 --seconds 2 --to {out}/x.wav",
+        "leave one out",
+    ),
+    "unknown label to fill": ("generate {masked} --label pistns --seconds 1 --to {out}/x.wav", "did you mean"),
+    "a prompt of nothing": (
+        "generate {lm} --prompt {clip} --prompt-seconds 0.01 --seconds 1 --to {out}/x.wav",
+        "give more of it",
+    ),
     "a codec for a model": ("generate {codec} --seconds 1 --to {out}/x.wav", "wanted a language model"),
     "a model for a codec": ("encode {lm} {clip} --to {out}/x.smt", "wanted a codec"),
     "another codec's file": ("decode {codec} {mulaw} --to {out}/x.wav", "belong to another tokenizer"),
@@ -53,7 +70,7 @@ def places(journey: Journey, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     (folder / "empty").mkdir()
     clip = journey.sounds / "rain" / "rain-0000.flac"
     assert run(["encode", "mulaw", str(clip), "--to", str(folder / "mulaw.smt")]) == 0
-    found = {name: getattr(journey, name) for name in ("sounds", "codec", "tokens", "lm")}
+    found = {name: getattr(journey, name) for name in ("sounds", "codec", "tokens", "lm", "masked")}
     found |= {"clip": clip, "empty": folder / "empty", "mulaw": folder / "mulaw.smt"}
     return {name: str(path) for name, path in found.items()}
 

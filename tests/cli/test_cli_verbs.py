@@ -1,6 +1,7 @@
 """Every verb does its work at tiny size, says so in one JSON object, and keeps stdout for results."""
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from journey import TINY_CODEC, TINY_LM, Journey
 from smalti.audio import read, write
 from smalti.cli import run
 from smalti.core import Audio
+from smalti.store import read_smt
 
 TRANSCODED = {"files", "failed", "audio_seconds", "seconds", "real_time_factor", "bitrate"}
 SCORED = {
@@ -116,6 +118,45 @@ def test_generate_continues_a_recording(smalti: Verbs, journey: Journey, clip: P
     found = smalti("generate", journey.lm, "--prompt", clip, "--seconds", 0.5, "--to", tmp_path / "o.wav")
     whole_frames = int(0.8 * 22_050) // 1024 * 1024
     assert found["audio_seconds"] == pytest.approx((whole_frames + round(0.5 * 22_050)) / 22_050)
+
+
+def test_generate_continues_the_beginning_of_a_recording(
+    smalti: Verbs, journey: Journey, clip: Path, tmp_path: Path
+) -> None:
+    asked = ("--prompt", clip, "--prompt-seconds", 0.4, "--seconds", 0.3, "--min-p", 0.1, "--guided", "label")
+    for model in (journey.gpt, journey.masked):
+        smalti("generate", model, *asked, "--guidance", 2, "--to", tmp_path / f"{model.name}.smt")
+        smalti("encode", journey.codec, clip, "--to", tmp_path / "whole.smt")
+        codes, whole = read_smt(tmp_path / f"{model.name}.smt").codes, read_smt(tmp_path / "whole.smt").codes
+        half = int(0.4 * 22_050) // 1024
+        # the last of the heard frames may hear what lies behind it in the whole recording, but not in the prompt
+        assert torch.equal(codes[:, :, : half - 3], whole[:, :, : half - 3])
+        assert codes.shape[2] == half + math.ceil(0.3 * 22_050 / 1024)
+
+
+def test_generate_makes_a_gap_anew_and_keeps_every_other_code(
+    smalti: Verbs, journey: Journey, clip: Path, tmp_path: Path
+) -> None:
+    smalti("encode", journey.codec, clip, "--to", tmp_path / "whole.smt")
+    asked = ("generate", journey.masked, "--prompt", clip, "--inpaint", "0.2:0.5", "--label", "rain", "--passes", 3)
+    found = smalti(*asked, "--count", 2, "--to", tmp_path / "o.smt")
+    whole = read_smt(tmp_path / "whole.smt")
+    outside = torch.ones(whole.codes.shape[2], dtype=torch.bool)
+    outside[int(0.2 * 22_050 / 1024) : math.ceil(0.5 * 22_050 / 1024)] = False
+    made = [read_smt(tmp_path / name) for name in ("o-1.smt", "o-2.smt")]
+    for one in made:
+        assert torch.equal(one.codes[:, :, outside], whole.codes[:, :, outside])
+        assert torch.equal(one.lengths, whole.lengths)
+    assert not torch.equal(made[0].codes, made[1].codes)
+    assert found["audio_seconds"] == pytest.approx(2 * int(whole.lengths[0]) / 22_050)
+    smalti(*asked, "--seed", 1, "--to", tmp_path / "o.wav")
+    assert read(tmp_path / "o.wav").lengths.tolist() == whole.lengths.tolist()
+
+
+def test_evaluate_generation_scores_models_that_fill_gaps(smalti: Verbs, journey: Journey) -> None:
+    asked = ("--data", journey.sounds, "--seconds", 0.6, "--clips", 2, "--passes", 2)
+    found = smalti("evaluate", "generation", journey.masked, *asked)["bits_per_token"]
+    assert found.keys() == {"bound", "unigram", "bigram", "bigram_previous", "bigram_row"}
 
 
 def test_evaluate_generation_measures_textures_and_labels(smalti: Verbs, journey: Journey) -> None:

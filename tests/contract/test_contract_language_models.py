@@ -13,7 +13,10 @@ from smalti.generate import Sampling, batch_conditions, condition, generate, par
 from smalti.patterns import find_pattern
 from smalti.systems import load_lm
 
-LANGUAGE_MODELS: dict[str, Callable[[Journey], Path]] = {"synthformer": lambda journey: journey.lm}
+LANGUAGE_MODELS: dict[str, Callable[[Journey], Path]] = {
+    "synthformer": lambda journey: journey.lm,
+    "melgpt": lambda journey: journey.gpt,
+}
 
 
 @pytest.fixture(scope="module", params=LANGUAGE_MODELS)

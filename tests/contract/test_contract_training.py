@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from journey import TINY_CODEC, TINY_GRID_CODEC, TINY_LM, TINY_VOCODER, Journey
+from journey import TINY_CODEC, TINY_GRID_CODEC, TINY_LM, TINY_MASKED, TINY_VOCODER, Journey
 from smalti.core import ConfigError, StoreError
 from smalti.systems import SYSTEMS, training
 from smalti.systems.training import train
@@ -22,6 +22,8 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Calla
     ),
     "synthformer": ("synthformer/tiny", TINY_LM, lambda journey: journey.tokens, lambda journey: journey.lm),
     "vocoder": ("vocoder/tiny", TINY_VOCODER, lambda journey: journey.sounds, lambda journey: journey.vocoder),
+    "melgpt": ("melgpt/tiny", TINY_LM, lambda journey: journey.tokens, lambda journey: journey.gpt),
+    "melgpt masked": ("melgpt/masked", TINY_MASKED, lambda journey: journey.tokens, lambda journey: journey.masked),
 }
 
 

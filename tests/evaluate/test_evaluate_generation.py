@@ -173,7 +173,7 @@ def test_the_report_is_json_with_the_keys_of_the_contract() -> None:
     } <= found.keys()
     assert "generated" not in found
     assert {"spearman", "ceiling", "null", "median_error"} <= found["parameter_correlation"]["hum.level"].keys()
-    assert found["bits_per_token"].keys() == {"model", "unigram", "bigram"}
+    assert found["bits_per_token"].keys() == {"model", "unigram", "bigram", "bigram_previous", "bigram_row"}
     assert {"value", "floor"} <= found["frechet"].keys()
 
 

@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 from evaluate_fakes import SCHEMA, SPEC, VOCAB, ObedientLM, UniformLM, obey
+from torch import Tensor
 
 from smalti.core import Condition, ParameterError
 from smalti.evaluate import ConditionedCodes, bits_per_token
-from smalti.evaluate.likelihood import counted_bits, model_bits
+from smalti.evaluate.likelihood import bound_bits, model_bits
 
 
 def told(label: int, position: float, frames: int) -> Condition:
@@ -31,41 +32,51 @@ def test_a_model_that_knows_everything_pays_nothing_for_clips_of_any_length() ->
     assert model_bits(ObedientLM(), clips()) == pytest.approx(0, abs=1e-6)
 
 
-def test_the_unigram_finds_the_entropy_of_its_codes_per_codebook() -> None:
-    generator = torch.Generator().manual_seed(0)
-    codes = [torch.stack([torch.randint(4, (900,), generator=generator), torch.full((900,), 7)]) for _ in range(8)]
-    unigram, bigram = counted_bits(codes[:6], codes[6:], vocab=16)
-    assert unigram == pytest.approx(math.log2(4) / 2, abs=0.02)
-    assert bigram == pytest.approx(unigram, abs=0.02)
-
-
-def test_the_bigram_knows_the_frame_before() -> None:
-    steps = torch.arange(300)
-    codes = [torch.stack([(steps + s) % 8, (3 * steps + s) % 8]) for s in (0, 1, 5)]
-    unigram, bigram = counted_bits(codes[:2], codes[2:], vocab=8)
-    assert unigram == pytest.approx(3, abs=0.01)
-    assert bigram < 0.1
-
-
-def test_the_bigram_knows_the_codebook_above() -> None:
-    generator = torch.Generator().manual_seed(0)
-    first = [torch.randint(8, (700,), generator=generator) for _ in range(4)]
-    codes = [torch.stack([row, 7 - row]) for row in first]
-    _, bigram = counted_bits(codes[:3], codes[3:], vocab=8)
-    assert bigram == pytest.approx(3 / 2, abs=0.05)
-
-
-def test_codes_that_training_never_used_cost_bits_but_not_infinitely_many() -> None:
-    unigram, bigram = counted_bits([torch.zeros(2, 50, dtype=torch.int64)], [torch.full((2, 9), 5)], vocab=8)
-    assert 3 < unigram < 20
-    assert 3 < bigram < 20
-
-
 def test_all_three_stand_side_by_side() -> None:
     scores = bits_per_token(UniformLM(), training=[clip.codes for clip in clips()], held_out=clips())
-    assert scores.bigram < scores.unigram < scores.model == pytest.approx(math.log2(SPEC.vocab))
+    assert scores.bigram < scores.unigram < math.log2(SPEC.vocab)
+    assert scores.model == pytest.approx(math.log2(SPEC.vocab)) and scores.bound is None
 
 
 def test_nothing_to_score_is_refused() -> None:
     with pytest.raises(ParameterError, match="held-out"):
         bits_per_token(UniformLM(), training=[], held_out=clips())
+
+
+class Uniform(UniformLM):
+    """Fills gaps evenly, in windows of 4."""
+
+    window = 4
+
+    def fill(self, codes: Tensor, condition: Condition, frames: Tensor | None = None) -> Tensor:
+        assert codes.shape[2] <= 4 and condition.labels.shape == (len(codes), codes.shape[2])
+        return torch.zeros(*codes.shape, VOCAB)
+
+
+class Twins:
+    """Knows that both codes of a frame are equal, and nothing else."""
+
+    spec, schema, window = SPEC, SCHEMA, 3
+
+    def fill(self, codes: Tensor, condition: Condition, frames: Tensor | None = None) -> Tensor:
+        other = codes.flip(1)
+        certain = 50.0 * torch.nn.functional.one_hot(other.clamp(max=VOCAB - 1), VOCAB).float()
+        return torch.where((other == VOCAB)[..., None], 0.0, certain)
+
+
+def test_a_model_that_fills_gaps_and_knows_nothing_pays_for_every_code() -> None:
+    assert bound_bits(Uniform(), clips()) == pytest.approx(math.log2(VOCAB), abs=1e-6)
+
+
+def test_the_bound_is_the_cost_of_the_codes_where_the_order_does_not_matter() -> None:
+    """Of two equal codes the first costs log2 V and the second nothing, whichever comes first."""
+    twins = [ConditionedCodes(torch.full((2, 1), code), told(0, 0.5, 1)) for code in (3, 4)]
+    assert bound_bits(Twins(), twins, draws=64) == pytest.approx(math.log2(VOCAB) / 2, abs=0.01)
+
+
+def test_a_model_that_fills_gaps_has_a_bound_and_no_order_of_its_own() -> None:
+    class Filler:
+        spec, schema, window, fill = SPEC, SCHEMA, 4, Uniform.fill
+
+    scores = bits_per_token(Filler(), training=[clip.codes for clip in clips()], held_out=clips())
+    assert scores.model is None and scores.bound == pytest.approx(math.log2(VOCAB))

@@ -10,7 +10,14 @@ from smalti.cli import run
 
 pytestmark = pytest.mark.faults
 
-STEPS = {"melvqvae/textures": 60, "melvqvae/tiny": 60, "synthformer/tiny": 60, "vocoder/tiny": 60}
+STEPS = {
+    "melvqvae/textures": 60,
+    "melvqvae/tiny": 60,
+    "vocoder/tiny": 60,
+    "synthformer/tiny": 60,
+    "melgpt/tiny": 30,
+    "melgpt/masked": 30,
+}
 BRIEF = {"melvqvae/tiny": ["adversary=patch", "adversary.disc_start=20", "perceptual=self"]}
 SMALTI = [sys.executable, "-c", "from smalti.cli import main; main()"]
 
@@ -27,7 +34,8 @@ def data(tmp_path_factory):
         ["encode", codec, "--data", sounds / "manifest.csv", "--to", tokens],
     ):
         assert run([str(word) for word in line]) == 0
-    return {"melvqvae/textures": sounds, "melvqvae/tiny": sounds, "synthformer/tiny": tokens, "vocoder/tiny": sounds}
+    learners, models = ("melvqvae/textures", "melvqvae/tiny", "vocoder/tiny"), tuple(STEPS)[3:]
+    return {**dict.fromkeys(learners, sounds), **dict.fromkeys(models, tokens)}
 
 
 @pytest.mark.parametrize("preset", STEPS)

@@ -29,3 +29,14 @@ def test_every_pair_turns_at_its_own_rate():
     turn = rotation(torch.tensor([[3]]), head_dim=8)
     wanted = 3 * 10_000.0 ** -(torch.arange(4) / 4)
     assert torch.allclose(torch.atan2(turn.sine, turn.cosine).flatten(), wanted - 2 * torch.pi * (wanted > torch.pi))
+
+
+def test_positions_of_two_parts_know_the_frame_and_the_place_in_it():
+    """With 5 rows a frame, the place alone turns half of the pairs, and a whole frame turns only the others."""
+    one, frame_later, next_row = (rotation(torch.tensor([[position]]), head_dim=8, stride=5) for position in (7, 12, 8))
+    assert torch.equal(one.cosine[..., 2:], frame_later.cosine[..., 2:])
+    assert not torch.equal(one.cosine[..., 0], frame_later.cosine[..., 0])
+    assert torch.equal(one.cosine[..., :2], next_row.cosine[..., :2])
+    assert not torch.equal(one.cosine[..., 2], next_row.cosine[..., 2])
+    plain = rotation(torch.tensor([[1]]), head_dim=4)
+    assert torch.equal(one.sine[..., :2], plain.sine)  # frame 1

@@ -9,8 +9,8 @@ import torch
 from smalti.config import load_settings, to_toml
 from smalti.core import Condition, Parameter, Schema, StoreError, TokenLM, TokenSpec
 from smalti.store import load_weights, save_weights
+from smalti.store.words import to_words
 from smalti.systems.synthformer import SynthformerConfig, build_synthformer, load_synthformer
-from smalti.systems.synthformer.model import to_words
 
 SPEC = TokenSpec(sample_rate=8000, hop=100, codebooks=3, vocab=11, tokenizer="toy")
 SCHEMA = Schema(("rain", "wind"), (Parameter(name="rate", label="rain", unit="Hz", low=1, high=16, scale="log"),))

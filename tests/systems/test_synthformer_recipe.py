@@ -11,12 +11,12 @@ import torch
 
 from smalti.config import load_settings, to_toml
 from smalti.core import Parameter, ParameterError, Schema, SpecError, TokenSpec
+from smalti.data.token_clips import TokenClips
 from smalti.generate import Sampling, Setting, condition, generate
 from smalti.store import TokenStore, save_weights, write_store
-from smalti.systems.synthformer import SynthformerConfig, SynthformerRecipe, load_synthformer
-from smalti.systems.synthformer.clips import TokenClips
-from smalti.systems.synthformer.recipe import corrupt, guess_losses
+from smalti.systems.synthformer import SynthformerConfig, load_synthformer, synthformer_recipe
 from smalti.train import Engine, EngineSettings, NamesClips, Recipe
+from smalti.train.token_lm import NextCodeRecipe
 
 SPEC = TokenSpec(sample_rate=8000, hop=100, codebooks=2, vocab=8, tokenizer="toy")
 SMALL = ["model.width=16", "model.layers=1", "model.heads=2", "model.window=5", "model.condition_width=8"]
@@ -39,9 +39,9 @@ def _store(folder: Path, *, frames: list[int], columns: Columns | None = None, t
     return TokenStore.open(folder)
 
 
-def _recipe(*stores: TokenStore, settings: tuple[str, ...] = (), schema: Schema | None = None) -> SynthformerRecipe:
+def _recipe(*stores: TokenStore, settings: tuple[str, ...] = (), schema: Schema | None = None) -> NextCodeRecipe:
     config = load_settings(SynthformerConfig, "", [*SMALL, *settings])
-    return SynthformerRecipe(config, stores, schema=schema, engine=Engine(EngineSettings(precision="32")))
+    return synthformer_recipe(config, stores, schema=schema, engine=Engine(EngineSettings(precision="32")))
 
 
 def _labelled(folder: Path) -> TokenStore:
@@ -54,7 +54,7 @@ def _labelled(folder: Path) -> TokenStore:
     return _store(folder, frames=[20, 21, 22, 23, 24, 25], columns=columns)
 
 
-def _fit(recipe: SynthformerRecipe, first: int, last: int) -> list[float]:
+def _fit(recipe: NextCodeRecipe, first: int, last: int) -> list[float]:
     losses: list[float] = []
     for step in range(first, last):
         torch.manual_seed(step)
@@ -104,24 +104,6 @@ def test_clips_shorter_than_a_crop_end_in_blanks_that_are_not_learnt(tmp_path: P
     assert math.isfinite(_fit(short, 0, 1)[0])
 
 
-def test_blanks_have_no_loss():
-    logits = torch.randn(2, 3, 5, 8, generator=torch.Generator().manual_seed(0))
-    targets = torch.randint(8, (2, 3, 5), generator=torch.Generator().manual_seed(1))
-    alone = guess_losses(logits[:, :, :4], targets[:, :, :4])
-    targets[:, :, 4] = 8
-    assert torch.allclose(guess_losses(logits, targets), alone)
-
-
-def test_corruption_changes_a_share_of_each_row_and_no_blank():
-    codes = torch.full((200, 2, 300), 3)
-    codes[:, :, 250:] = 99
-    changed = corrupt(codes, vocab=99, most=0.24, generator=torch.Generator().manual_seed(2))
-    shares = (changed != codes)[:, :, :250].float().mean((1, 2))
-    assert torch.equal(changed[:, :, 250:], codes[:, :, 250:])
-    assert shares.max() < 0.3 and shares.min() < 0.02
-    assert abs(shares.mean() - 0.12) < 0.02
-
-
 def test_tracks_move_parameters_within_a_clip(tmp_path: Path):
     columns: Columns = {"label": ["up", "up"], "rate": [2.0, 8.0], "level": [0.5, 0.7]}
     values = [2.0 * 4.0 ** (i / 100) for i in range(101)]  # 2 to 8 in one second, even in octaves
@@ -163,12 +145,12 @@ def test_stores_that_do_not_fit_are_refused(tmp_path: Path):
 
 def test_evaluation_hears_held_out_clips_only_and_changes_nothing(tmp_path: Path):
     recipe = _recipe(_labelled(tmp_path / "s"))
-    before = {name: weight.clone() for name, weight in recipe.model.state_dict().items()}
+    before = {name: weight.clone() for name, weight in recipe.learner.model.state_dict().items()}
     found = recipe.evaluate()
     assert set(found) == {"loss", "loss_codebook_0", "loss_codebook_1"}
     assert abs(found["loss"] - math.log(8)) < 0.5
     assert found == recipe.evaluate()
-    assert all(torch.equal(weight, before[name]) for name, weight in recipe.model.state_dict().items())
+    assert all(torch.equal(weight, before[name]) for name, weight in recipe.learner.model.state_dict().items())
     assert _recipe(_store(tmp_path / "t", frames=[12])).evaluate() == {}
 
 
@@ -188,7 +170,7 @@ def test_a_resumed_run_is_the_unbroken_one(tmp_path: Path):
 def test_half_precision_learns_nearly_the_same(tmp_path: Path):
     store = _labelled(tmp_path / "s")
     config = load_settings(SynthformerConfig, "", SMALL)
-    half = SynthformerRecipe(config, [store], engine=Engine(EngineSettings(precision="bf16", accelerator="cpu")))
+    half = synthformer_recipe(config, [store], engine=Engine(EngineSettings(precision="bf16", accelerator="cpu")))
     assert half.engine.precision == "bf16"
     for found, wanted in zip(_fit(half, 0, 4), _fit(_recipe(store), 0, 4), strict=True):
         assert abs(found - wanted) < 0.02
@@ -208,7 +190,7 @@ def test_what_has_been_learnt_is_generated_on_demand(tmp_path: Path):
     assert recipe.evaluate()["loss"] < 0.4
     run = tmp_path / "run"
     run.mkdir()
-    (run / "config.toml").write_text(to_toml(recipe.config))
+    (run / "config.toml").write_text(to_toml(load_settings(SynthformerConfig, "", [*SMALL, *settings])))
     save_weights(run / "weights.safetensors", recipe.weights().tensors, recipe.weights().metadata)
     lm = load_synthformer(run)
     for label, step in (("up", 1), ("down", 7)):

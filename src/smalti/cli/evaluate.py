@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
+from smalti.cli import sampling as options
 from smalti.cli.output import SCORED, TRANSCODED, Json, epilog, finish, progress, results_only
 
 CODEC_KEYS = epilog(**TRANSCODED, **SCORED, by_label="label: log_mel_l1_db", peers="name: log_mel_l1_db, bitrate")
 GENERATION_KEYS = epilog(
     label_accuracy="share of generated clips whose label a classifier of real clips finds",
     parameter_correlation="label.name: spearman, ceiling, null, median_error, …",
-    bits_per_token="model, unigram, bigram, on held-out tokens",
+    bits_per_token="model (or bound), unigram, bigram_previous, bigram_row, bigram: the better, on held-out tokens",
     copy_rate="share of generated spans that the training tokens hold",
     frechet="value, floor",
     clips="generated",
@@ -76,12 +77,30 @@ def generation(
     data: Annotated[Path | None, typer.Option(metavar="MANIFEST", help="Real sounds to hold it against.")] = None,
     seconds: Annotated[float, typer.Option(help="Length of each generated clip.")] = 4.0,
     clips: Annotated[int, typer.Option(help="Clips of each label, and values of each parameter.", min=2)] = 25,
+    temperature: options.Temperature = 1.0,
+    top_k: options.TopK = 0,
+    top_p: options.TopP = 0.9,
+    min_p: options.MinP = 0.0,
+    guidance: options.Guidance = 1.0,
+    guided: options.Guided = "all",
+    passes: options.Passes = 16,
+    noise: options.Noise = 4.5,
     seed: Annotated[int, typer.Option(help="Of everything drawn.", min=0)] = 0,
     json: Json = False,
 ) -> None:
     """Score what a language model generates: labels, parameters, tokens, originality."""
     from smalti.systems.scores import score_generation
 
+    sampling = options.sampling(
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        guidance=guidance,
+        guided=guided,
+        passes=passes,
+        noise=noise,
+    )
     with progress("evaluate") as tell:
-        result = score_generation(run, data, seconds=seconds, clips=clips, seed=seed, progress=tell)
+        result = score_generation(run, data, seconds=seconds, clips=clips, seed=seed, sampling=sampling, progress=tell)
     finish(result, json=json)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from smalti.cli.output import Json, epilog, finish
+from smalti.cli.sampling import Guidance, Guided, MinP, Noise, Passes, Temperature, TopK, TopP, sampling
 
 KEYS = epilog(
     files="written",
@@ -16,27 +17,35 @@ KEYS = epilog(
     bitrate="of the tokens, bit/s",
     seeds="one for each file",
 )
+_GAP = "Seconds of the prompt to make anew, everything else kept; wants a model that fills gaps."
+_TO = "OUT.smt keeps the tokens alone. With --count: OUT-1.wav, OUT-2.wav, …"
 _SETTING = "NAME=VALUE, NAME=FROM:TO or NAME=SECOND:VALUE,SECOND:VALUE; may be repeated."
 
 
 def generate(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A language model's run folder or shipped name.")],
-    seconds: Annotated[float, typer.Option(help="Length of each sound, behind the prompt.")],
-    to: Annotated[Path, typer.Option(metavar="OUT.wav", help="With --count: OUT-1.wav, OUT-2.wav, …")],
+    to: Annotated[Path, typer.Option(metavar="OUT.wav", help=_TO)],
+    seconds: Annotated[float | None, typer.Option(help="Length of each sound, behind the prompt.")] = None,
     label: Annotated[str | None, typer.Option(help="Class of sound.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=COURSE", help=_SETTING)] = None,
     count: Annotated[int, typer.Option(help="How many sounds.", min=1)] = 1,
     prompt: Annotated[Path | None, typer.Option(metavar="AUDIO", help="A recording to continue.")] = None,
-    temperature: Annotated[float, typer.Option(help="0 takes the likeliest code.", min=0)] = 1.0,
-    top_k: Annotated[int, typer.Option(help="Only the k likeliest codes; 0 for all.", min=0)] = 0,
-    top_p: Annotated[float, typer.Option(help="Only the likeliest codes of this share.", min=0, max=1)] = 0.9,
-    guidance: Annotated[float, typer.Option(help="Push towards what is asked; 1 is off.", min=0)] = 1.0,
+    prompt_seconds: Annotated[float | None, typer.Option(help="Only the prompt's beginning.", min=0)] = None,
+    inpaint: Annotated[str | None, typer.Option(metavar="FROM:TO", help=_GAP)] = None,
+    temperature: Temperature = 1.0,
+    top_k: TopK = 0,
+    top_p: TopP = 0.9,
+    min_p: MinP = 0.0,
+    guidance: Guidance = 1.0,
+    guided: Guided = "all",
+    passes: Passes = 16,
+    noise: Noise = 4.5,
     seed: Annotated[int, typer.Option(help="Of the first sound; the others count on.", min=0)] = 0,
     json: Json = False,
 ) -> None:
-    """Generate sounds under a label and parameters that may move, or continue a recording."""
-    from smalti.generate import Sampling
+    """Generate sounds under a label and parameters that may move, continue a recording, or make a part of it anew."""
     from smalti.systems.generation import generate as make
+    from smalti.systems.generation import prompt_of
 
     report = make(
         run,
@@ -44,8 +53,17 @@ def generate(
         label=label,
         settings=setting or (),
         seconds=seconds,
-        prompt=prompt,
-        sampling=Sampling(temperature=temperature, top_k=top_k, top_p=top_p, guidance=guidance),
+        prompt=prompt_of(prompt, seconds=prompt_seconds, gap=inpaint),
+        sampling=sampling(
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            guidance=guidance,
+            guided=guided,
+            passes=passes,
+            noise=noise,
+        ),
         seeds=range(seed, seed + count),
     )
     finish(report, json=json)

@@ -114,7 +114,7 @@ class Condition:
         """Nothing asked: the unconditioned model."""
         return cls(torch.full((batch, frames), -1), torch.full((batch, frames, parameters), math.nan))
 
-    def at(self, frames: slice) -> "Condition":
+    def at(self, frames: slice | Int64[Tensor, " chosen"]) -> "Condition":
         """The same condition for some frames only."""
         return Condition(self.labels[:, frames], self.values[:, frames])
 

@@ -114,3 +114,32 @@ class TokenLM(Protocol):
         ...
 
     def stepper(self, batch: int) -> Stepper: ...
+
+
+@runtime_checkable
+class MaskedLM(Protocol):
+    """Fills gaps in tokens of one spec, hearing what lies before and behind them, under conditions of one schema."""
+
+    @property
+    def spec(self) -> TokenSpec: ...
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def window(self) -> int:
+        """Most frames that it hears at once."""
+        ...
+
+    def fill(
+        self,
+        codes: Int64[Tensor, "batch codebook frame"],
+        condition: Condition,
+        frames: Int64[Tensor, " batch"] | None = None,
+    ) -> Float[Tensor, "batch codebook frame vocab"]:
+        """Logits of every code given all that is told; code V (blank) stands for what is not.
+
+        A condition of one frame holds for all. Frames behind an item's own `frames` are padding, which no frame hears.
+        """
+        ...
+
+
+LanguageModel = TokenLM | MaskedLM

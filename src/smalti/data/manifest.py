@@ -27,7 +27,7 @@ from smalti.store import replace_file
 BOOKKEEPING = frozenset(
     (
         *("seconds", "sample_rate", "channels", "split", "fold", "start", "end", "bytes", "size", "frames", "samples"),
-        *("take", "year", "sha256", "id", "index"),
+        *("take", "year", "sha256", "id", "index", "shift"),
     )
 )
 SCHEMA, TRACKS = "schema.json", "tracks.parquet"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from smalti.core import Codec, ParameterError, TokenLM
+from smalti.core import Codec, LanguageModel, ParameterError
 from smalti.evaluate.clips import Generate, GeneratedClip, Progress, decode_clips, generate_codes
 from smalti.evaluate.copying import copy_rate
 from smalti.evaluate.embedding import clip_statistics
@@ -54,7 +54,7 @@ class GenerationSettings:
 
 
 def evaluate_generation(
-    lm: TokenLM,
+    lm: LanguageModel,
     codec: Codec,
     generate: Generate,
     *,
@@ -123,7 +123,13 @@ def evaluate_generation(
 
 
 def _generated(
-    lm: TokenLM, codec: Codec, generate: Generate, *, asked: Plan, settings: GenerationSettings, progress: Progress
+    lm: LanguageModel,
+    codec: Codec,
+    generate: Generate,
+    *,
+    asked: Plan,
+    settings: GenerationSettings,
+    progress: Progress,
 ) -> list[GeneratedClip]:
     frames = max(1, round(settings.seconds * codec.spec.frame_rate))
     codes = generate_codes(
@@ -158,13 +164,15 @@ def _measured(
     )
 
 
-def _bits(lm: TokenLM, references: References) -> BitsPerToken | None:
+def _bits(lm: LanguageModel, references: References) -> BitsPerToken | None:
     if not references.training_codes or not references.held_out_codes:
         return None
     return bits_per_token(lm, training=references.training_codes, held_out=references.held_out_codes)
 
 
-def _copies(lm: TokenLM, clips: Sequence[GeneratedClip], references: References) -> tuple[float | None, float | None]:
+def _copies(
+    lm: LanguageModel, clips: Sequence[GeneratedClip], references: References
+) -> tuple[float | None, float | None]:
     """Copy rates of generated and of real held-out tokens, in spans of two seconds (or as long as the clips are)."""
     made, held_out = [clip.codes for clip in clips], [clip.codes for clip in references.held_out_codes]
     span = min(round(_COPY_SECONDS * lm.spec.frame_rate), made[0].shape[1])

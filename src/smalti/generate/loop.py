@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from smalti.core import Condition, ParameterError, TokenLM, Tokens
+from smalti.core import Condition, ParameterError, TokenLM, Tokens, TokenSpec
 from smalti.generate.sampling import Guided, Sampling, choose
 from smalti.nn.modulation import require_condition
 from smalti.patterns import find_pattern
@@ -41,7 +41,7 @@ def generate(
         lm, lambda t: condition.at(slice(t, t + 1)), sampling=sampling, seeds=seeds, prompt=prompt, last=last
     )
     new = torch.stack(list(islice(frames, last + 1)), dim=2)
-    return new if prompt is None else torch.cat([_prompt_codes(lm, prompt, len(seeds)), new], dim=2)
+    return new if prompt is None else torch.cat([prompt_codes(lm.spec, prompt, len(seeds)), new], dim=2)
 
 
 def stream(
@@ -60,7 +60,7 @@ def stream(
             order, for each row of the pattern that begins or goes on with the frame: a live knob may answer anew.
         last: the last frame that `condition_at` knows; it holds for all frames behind it.
     """
-    heard = _prompt_codes(lm, prompt, len(seeds))
+    heard = prompt_codes(lm.spec, prompt, len(seeds))
     asked = _asker(lm, condition_at, len(seeds), last)
     asked(0)
     return _frames(lm, asked, sampling, [torch.Generator().manual_seed(seed) for seed in seeds], heard)
@@ -103,7 +103,7 @@ def _guesser(lm: TokenLM, sampling: Sampling, batch: int) -> Callable[[Tensor, C
     stepper = lm.stepper(2 * batch)
 
     def guided(rows: Tensor, asked: Condition) -> Tensor:
-        less = _told_less(asked, sampling.guided)
+        less = told_less(asked, sampling.guided)
         both = Condition(torch.cat([asked.labels, less.labels]), torch.cat([asked.values, less.values]))
         logits = stepper.step(rows.repeat(2, 1, 1), _held(both, rows.shape[2]))[:, :, -1]
         told, free = logits.chunk(2)
@@ -112,7 +112,8 @@ def _guesser(lm: TokenLM, sampling: Sampling, batch: int) -> Callable[[Tensor, C
     return guided
 
 
-def _told_less(asked: Condition, guided: Guided) -> Condition:
+def told_less(asked: Condition, guided: Guided) -> Condition:
+    """What the other model of guidance is asked: the same without the label, the parameters or both."""
     labels = asked.labels if guided == "parameters" else torch.full_like(asked.labels, -1)
     values = asked.values if guided == "label" else torch.full_like(asked.values, float("nan"))
     return Condition(labels, values)
@@ -138,10 +139,16 @@ def _asker(
     return asked
 
 
-def _prompt_codes(lm: TokenLM, prompt: Tokens | None, batch: int) -> Tensor:
+def prompt_codes(spec: TokenSpec, prompt: Tokens | None, batch: int) -> Int64[Tensor, "batch codebook frame"]:
+    """Codes of a prompt for each row of a batch; of no frame if there is none.
+
+    Raises:
+        SpecError: if they are another tokenizer's.
+        ParameterError: if there is not one for each row or one for all, all of one length.
+    """
     if prompt is None:
-        return torch.zeros(batch, lm.spec.codebooks, 0, dtype=torch.int64)
-    lm.spec.require(prompt.spec, "the prompt's tokens")
+        return torch.zeros(batch, spec.codebooks, 0, dtype=torch.int64)
+    spec.require(prompt.spec, "the prompt's tokens")
     lengths = sorted(set(prompt.frames.tolist()))
     if prompt.codes.shape[0] not in (1, batch) or len(lengths) != 1:
         found = f"{prompt.codes.shape[0]} prompts of {lengths} frames"

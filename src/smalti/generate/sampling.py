@@ -19,6 +19,25 @@ Guided = Literal["all", "label", "parameters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Filling:
+    """How a model that fills gaps goes about it.
+
+    Attributes:
+        passes: calls of the model for each window; with guidance each of a batch twice as large.
+        noise: of the order in which codes are kept, in nats, at the first pass; 0 always keeps the likeliest.
+        overlap: share of a window that is already known, for sounds longer than one window.
+    """
+
+    passes: int = 16
+    noise: float = 4.5
+    overlap: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not (self.passes >= 1 and 0 <= self.noise < math.inf and 0 < self.overlap < 1):
+            raise ParameterError(f"{self} cannot be done; give a pass or more, noise from 0, overlap between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """How codes are chosen from logits; the filters apply in the order of the fields.
 
@@ -31,6 +50,7 @@ class Sampling:
         guidance: logits are pushed away from those of a model told less, `free + guidance · (asked - free)`;
             1 is plain sampling at plain cost, any other value costs twice.
         guided: what that other model is not told.
+        filling: how gaps are filled, by a model that does that.
     """
 
     temperature: float = 1.0
@@ -39,6 +59,7 @@ class Sampling:
     min_p: float = 0.0
     guidance: float = 1.0
     guided: Guided = "all"
+    filling: Filling = Filling()
 
     def __post_init__(self) -> None:
         bounds = {

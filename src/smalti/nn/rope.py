@@ -21,15 +21,26 @@ class Rotation:
     sine: Float[Tensor, "#batch 1 row half"]
 
 
-def rotation(positions: Int64[Tensor, "#batch row"], *, head_dim: int) -> Rotation:
+def rotation(positions: Int64[Tensor, "#batch row"], *, head_dim: int, stride: int = 1) -> Rotation:
     """Angles position · 10000^(-i / half) for pair i of half = head_dim / 2.
+
+    With a stride s above 1 positions have two parts: the first pairs turn by position // s (time), the others by
+    position mod s (the place within a frame), so that "the same place one frame earlier" is one direction.
 
     Source: arXiv:2104.09864, eq. 15; pairs are (i, i + half).
     """
     half = head_dim // 2
-    exponents = torch.arange(half, dtype=torch.float64, device=positions.device) / half
-    angles = positions[:, None, :, None].double() * _BASE**-exponents
+    if stride == 1:
+        angles = _angles(positions, half)
+    else:
+        parts = positions // stride, positions % stride
+        angles = torch.cat([_angles(parts[0], half - half // 2), _angles(parts[1], half // 2)], dim=-1)
     return Rotation(angles.cos().float(), angles.sin().float())
+
+
+def _angles(positions: Tensor, pairs: int) -> Float[Tensor, "#batch 1 row pair"]:
+    exponents = torch.arange(pairs, dtype=torch.float64, device=positions.device) / pairs
+    return positions[:, None, :, None].double() * _BASE**-exponents
 
 
 def rotate(

@@ -54,7 +54,7 @@ class TokenTransformer(nn.Module):
         Raises:
             ParameterError: if codes or condition have another shape or range than the model's.
         """
-        self._refuse(codes, condition)
+        refuse_misfits(self.spec, self.schema, codes, condition)
         return self(codes, condition.labels, condition.values)
 
     def forward(
@@ -95,20 +95,24 @@ class TokenTransformer(nn.Module):
             raise ParameterError("the model is in training mode, wanted evaluation; call .eval() first")
         return TokenStepper(self, batch)
 
-    def _refuse(self, codes: Tensor, condition: Condition) -> None:
-        batch, codebooks, frames = codes.shape
-        if codebooks != self.spec.codebooks:
-            raise ParameterError(
-                f"codes have {codebooks} codebooks, this model {self.spec.codebooks}; encode them again"
-            )
-        if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) <= self.spec.vocab:
-            found = f"{int(codes.min())}…{int(codes.max())}"
-            raise ParameterError(
-                f"codes are {found}, this model knows 0…{self.spec.vocab - 1}; codes are never clamped"
-            )
-        if condition.labels.shape not in ((batch, frames), (batch, 1)):
-            raise ParameterError(f"condition is of shape {tuple(condition.labels.shape)}, wanted {(batch, frames)}")
-        require_condition(self.schema, condition)
+
+def refuse_misfits(
+    spec: TokenSpec, schema: Schema, codes: Int64[Tensor, "batch codebook frame"], condition: Condition
+) -> None:
+    """Refuse codes (0…V-1, or V for a blank) and a condition that a model of this spec and schema cannot read.
+
+    Raises:
+        ParameterError: naming what was found and wanted.
+    """
+    batch, codebooks, frames = codes.shape
+    if codebooks != spec.codebooks:
+        raise ParameterError(f"codes have {codebooks} codebooks, this model {spec.codebooks}; encode them again")
+    if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) <= spec.vocab:
+        found = f"{int(codes.min())}…{int(codes.max())}"
+        raise ParameterError(f"codes are {found}, this model knows 0…{spec.vocab - 1}; codes are never clamped")
+    if condition.labels.shape not in ((batch, frames), (batch, 1)):
+        raise ParameterError(f"condition is of shape {tuple(condition.labels.shape)}, wanted {(batch, frames)}")
+    require_condition(schema, condition)
 
 
 class TokenStepper:

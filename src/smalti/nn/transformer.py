@@ -31,6 +31,7 @@ class TransformerSettings:
         condition_width: of the condition vectors.
         modulation: how conditions enter the layers.
         dropout: share of the residual branches' outputs dropped in training.
+        stride: rows of a frame, for positions of two parts, frame and row within it; 1 for positions of one.
     """
 
     width: int
@@ -40,6 +41,7 @@ class TransformerSettings:
     condition_width: int
     modulation: ModulationKind = "adaln"
     dropout: float = 0.0
+    stride: int = 1
 
     def __post_init__(self) -> None:
         if self.width % (2 * self.heads):
@@ -47,8 +49,9 @@ class TransformerSettings:
                 f"width {self.width} does not split into {self.heads} heads of even size; "
                 f"choose a multiple of {2 * self.heads}"
             )
-        if min(self.layers, self.window) < 1:
-            raise ParameterError(f"layers {self.layers} and window {self.window} must be at least 1")
+        if min(self.layers, self.window, self.stride) < 1:
+            found = f"layers {self.layers}, window {self.window} and stride {self.stride}"
+            raise ParameterError(f"{found} must be at least 1")
 
     @property
     def head_dim(self) -> int:
@@ -95,7 +98,7 @@ class Transformer(nn.Module):
         span = cache.span(rows.shape[1]) if cache else None
         visible = span.visible if span else None if present is None else present[:, None, None]
         positions = span.positions if span else torch.arange(rows.shape[1], device=rows.device)[None]
-        turn = rotation(positions, head_dim=self.settings.head_dim)
+        turn = rotation(positions, head_dim=self.settings.head_dim, stride=self.settings.stride)
         for layer, (block, parts) in enumerate(zip(self.blocks, self.modulation(condition), strict=True)):
             remember = partial(cache.extend, layer, span) if cache and span else None
             rows = block(rows, parts, turn, remember, visible)

@@ -1,5 +1,6 @@
 """Generate by the name of a run: what is asked becomes tokens, and the run's own codec makes them sound."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from smalti.audio import read
-from smalti.core import Audio, Codec, ParameterError, Tokens
-from smalti.generate import Sampling, condition, parse_setting
+from smalti.core import Audio, Codec, Condition, LanguageModel, MaskedLM, ParameterError, SpecError, TokenLM, Tokens
+from smalti.generate import Sampling, condition, generate_masked, inpaint, parse_setting
 from smalti.generate import generate as generate_codes
-from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_lm
+from smalti.store import SmtWriter
+from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_language_model
 from smalti.transcode import write_decoded
 
 _BLOCK = 256  # frames decoded at once
@@ -42,15 +44,30 @@ class GenerateReport:
     bitrate: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A recording that is there already.
+
+    Attributes:
+        path: of it.
+        seconds: its beginning that is heard; None for all of it.
+        gap: seconds from its beginning, from and to, that are made anew; None continues behind its end.
+    """
+
+    path: Path
+    seconds: float | None = None
+    gap: tuple[float, float] | None = None
+
+
 @torch.no_grad()
 def generate(
     run: str | Path,
     *,
     to: Path,
-    seconds: float,
+    seconds: float | None = None,
     label: str | None = None,
     settings: Sequence[str] = (),
-    prompt: Path | None = None,
+    prompt: Prompt | None = None,
     sampling: Sampling,
     seeds: Sequence[int] = (0,),
 ) -> GenerateReport:
@@ -58,33 +75,36 @@ def generate(
 
     Args:
         run: a language model's run folder or shipped name.
-        to: `OUT.wav`; with several seeds `OUT-1.wav`, `OUT-2.wav`, …
-        seconds: length of each, behind the prompt.
+        to: `OUT.wav`, or `OUT.smt` for the tokens alone; with several seeds `OUT-1.wav`, `OUT-2.wav`, …
+        seconds: length of each, behind the prompt; not for a gap, which is as long as it is.
         label: class of sound; None asks for none.
         settings: parameters as people write them, such as `rate=0:2,10:16`.
-        prompt: a recording to continue; its last frame is left out if it is not full.
+        prompt: a recording to continue, whose last frame is left out if it is not full; or to make a gap of anew, where
+            the frames that it touches are new and every other code is kept.
         sampling: how codes are chosen.
         seeds: one for each sound.
     Raises:
-        ParameterError: for an unknown label or parameter, a value out of range, or a prompt shorter than a frame.
-        SpecError: if the codec in the run is another than the model's.
+        ParameterError: for an unknown label or parameter, a value out of range, a prompt shorter than a frame, a gap
+            that is not inside it, or seconds that are missing or too many.
+        SpecError: if the codec in the run is another than the model's, or the model cannot fill gaps.
         DataError, StoreError: if prompt, run or target cannot be used.
     """
     begin = time.perf_counter()
     folder = find_run(run)
-    lm, codec = load_lm(folder), load_codec(folder / TOKENIZER)
+    lm, codec = load_language_model(folder), load_codec(folder / TOKENIZER)
     spec = codec.spec
     lm.spec.require(spec, f"the tokens of {folder / TOKENIZER}")
-    asked = condition(
-        lm.schema,
-        label=label,
-        settings=[parse_setting(text) for text in settings],
-        seconds=seconds,
-        frame_rate=spec.frame_rate,
-    )
+    gap = prompt.gap if prompt is not None else None
+    _refuse_length(seconds, gap)
     heard = _prompt(codec, prompt) if prompt is not None else None
-    codes = generate_codes(lm, asked, sampling=sampling, seeds=seeds, prompt=heard)
-    samples = round(seconds * spec.sample_rate) + (int(heard.lengths[0]) if heard is not None else 0)
+    length = seconds if seconds is not None else float(heard.lengths[0]) / spec.sample_rate if heard else 0.0
+    read_settings = [parse_setting(text) for text in settings]
+    asked = condition(lm.schema, label=label, settings=read_settings, seconds=length, frame_rate=spec.frame_rate)
+    if heard is not None and gap is not None:
+        codes, samples = _fill_gap(lm, heard, asked, gap, sampling, seeds), int(heard.lengths[0])
+    else:
+        codes = language_codes(lm, asked, sampling=sampling, seeds=seeds, prompt=heard)
+        samples = round(length * spec.sample_rate) + (int(heard.lengths[0]) if heard is not None else 0)
     paths = _write(codec, codes, to, samples=samples)
     spent, sound = time.perf_counter() - begin, len(paths) * samples / spec.sample_rate
     return GenerateReport(
@@ -98,19 +118,92 @@ def generate(
     )
 
 
-def _prompt(codec: Codec, path: Path) -> Tokens:
-    """A recording as whole frames: a last one that is partly silence would be continued as silence."""
-    audio = read(path, sample_rate=codec.spec.sample_rate)
-    whole = int(audio.lengths[0]) // codec.spec.hop * codec.spec.hop
-    if not whole:
-        wanted = codec.spec.hop / codec.spec.sample_rate
-        raise ParameterError(f"{path} holds {audio.seconds:.3f} s, a prompt needs {wanted:.3f} s; give a longer one")
-    return codec.encode(Audio.single(audio.samples[0, :whole], audio.sample_rate))
+def language_codes(
+    lm: LanguageModel,
+    condition: Condition,
+    *,
+    sampling: Sampling,
+    seeds: Sequence[int],
+    prompt: Tokens | None = None,
+) -> Int64[Tensor, "batch codebook frame"]:
+    """Codes of any language model, by the loop that it needs; arguments and errors as of `smalti.generate.generate`."""
+    if isinstance(lm, TokenLM):
+        return generate_codes(lm, condition, sampling=sampling, seeds=seeds, prompt=prompt)
+    return generate_masked(lm, condition, sampling=sampling, seeds=seeds, prompt=prompt)
+
+
+def prompt_of(path: Path | None, *, seconds: float | None = None, gap: str | None = None) -> Prompt | None:
+    """A prompt as people write it, the gap as `FROM:TO` in seconds; None if there is none.
+
+    Raises:
+        ParameterError: if the gap cannot be read so, TO is not behind FROM, or something is said of no prompt.
+    """
+    if path is None:
+        if seconds is not None or gap is not None:
+            raise ParameterError("there is no prompt to hear or to make a part of anew; give one (--prompt)")
+        return None
+    return Prompt(path=path, seconds=seconds, gap=None if gap is None else _gap(gap))
+
+
+def _gap(text: str) -> tuple[float, float]:
+    try:
+        first, last = (float(part) for part in text.split(":"))
+        if 0 <= first < last < math.inf:
+            return first, last
+    except ValueError:
+        pass
+    raise ParameterError(f"gap {text!r} cannot be read; write FROM:TO in seconds, such as 1.5:2.5")
+
+
+def _refuse_length(seconds: float | None, gap: tuple[float, float] | None) -> None:
+    if seconds is None and gap is None:
+        raise ParameterError("seconds are missing; give the length of the new sound (--seconds)")
+    if seconds is not None and gap is not None:
+        raise ParameterError(f"found {seconds:g} seconds and a gap, which is as long as it is; leave one out")
+
+
+def _prompt(codec: Codec, prompt: Prompt) -> Tokens:
+    """A recording as tokens; to be continued in whole frames, as a last one partly silent would go on as silence."""
+    audio = read(prompt.path, sample_rate=codec.spec.sample_rate)
+    samples, hop = int(audio.lengths[0]), codec.spec.hop
+    if prompt.seconds is not None:
+        samples = min(samples, round(prompt.seconds * codec.spec.sample_rate))
+    if prompt.gap is None:
+        samples = samples // hop * hop
+    if samples < hop:
+        wanted = hop / codec.spec.sample_rate
+        raise ParameterError(
+            f"{prompt.path} gives {audio.seconds:.3f} s, a prompt needs {wanted:.3f} s; give more of it"
+        )
+    return codec.encode(Audio.single(audio.samples[0, :samples], audio.sample_rate))
+
+
+def _fill_gap(
+    lm: LanguageModel,
+    heard: Tokens,
+    asked: Condition,
+    gap: tuple[float, float],
+    sampling: Sampling,
+    seeds: Sequence[int],
+) -> Int64[Tensor, "batch codebook frame"]:
+    if not isinstance(lm, MaskedLM):
+        raise SpecError(
+            "this model hears only what comes before, wanted one that fills gaps, such as melgpt/masked; "
+            "or let it continue the beginning (--prompt-seconds)"
+        )
+    first, last = (second * heard.spec.frame_rate for second in gap)
+    frames = slice(math.floor(first + 1e-6), min(math.ceil(last - 1e-6), int(heard.frames[0])))
+    return inpaint(lm, heard, asked, frames=frames, sampling=sampling, seeds=seeds)
 
 
 def _write(codec: Codec, codes: Int64[Tensor, "batch codebook frame"], to: Path, *, samples: int) -> tuple[str, ...]:
     many = len(codes) > 1
     paths = [to.with_name(f"{to.stem}-{i}{to.suffix}") if many else to for i in range(1, len(codes) + 1)]
     for row, path in zip(codes, paths, strict=True):
-        write_decoded(codec, row.split(_BLOCK, dim=1), path, samples=samples)
+        if path.suffix == ".smt":
+            with SmtWriter(path, codec.spec) as writer:
+                writer.append(row)
+                writer.finish(samples=samples)
+        else:
+            write_decoded(codec, row.split(_BLOCK, dim=1), path, samples=samples)
     return tuple(str(path) for path in paths)

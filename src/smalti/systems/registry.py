@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from smalti.config import Settings, load_settings
-from smalti.core import Codec, ConfigError, SpecError, StoreError, TokenLM, nearest
+from smalti.core import Codec, ConfigError, LanguageModel, MaskedLM, SpecError, StoreError, TokenLM, nearest
 from smalti.features import Vocoder
 from smalti.train import Engine, Recipe
 
 CONFIG, TOKENIZER = "config.toml", "tokenizer"
 _HERE = Path(__file__).parent
 _Ability = TypeVar("_Ability")
-Model = Codec | TokenLM | Vocoder
+Model = Codec | LanguageModel | Vocoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,26 @@ def load_codec(run: str | Path) -> Codec:
 
 
 def load_lm(run: str | Path) -> TokenLM:
-    """Open a language model's run.
+    """Open the run of a language model that continues.
 
     Raises:
         StoreError: as `load`.
         SpecError: if it is something else.
     """
+    if isinstance(load(run), MaskedLM):
+        raise SpecError(f"{run} fills gaps, wanted a language model that continues; train one such as melgpt/tiny")
     return _able(run, TokenLM, "a language model")
+
+
+def load_language_model(run: str | Path) -> LanguageModel:
+    """Open a language model's run, whether it continues or fills gaps.
+
+    Raises:
+        StoreError: as `load`.
+        SpecError: if it is something else.
+    """
+    model = load(run)
+    return model if isinstance(model, MaskedLM) else load_lm(run)
 
 
 def load_vocoder(run: str | Path) -> Vocoder:
@@ -183,9 +196,30 @@ def _synthformer_settings() -> type[Settings]:
 
 def _synthformer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     from smalti.store import TokenStore
-    from smalti.systems.synthformer import SynthformerRecipe
+    from smalti.systems.synthformer import synthformer_recipe
 
-    return SynthformerRecipe(settings, [TokenStore.open(data)], engine=engine)
+    return synthformer_recipe(settings, [TokenStore.open(data)], engine=engine)
+
+
+def _melgpt(folder: Path) -> LanguageModel:
+    from smalti.systems.melgpt import load_melgpt
+
+    return load_melgpt(folder)
+
+
+def _melgpt_settings() -> type[Settings]:
+    from smalti.systems.melgpt import MelGPTConfig
+
+    return MelGPTConfig
+
+
+def _melgpt_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.store import TokenStore
+    from smalti.systems.melgpt import melgpt_recipe
+
+    stores, codec = [TokenStore.open(data)], data / TOKENIZER
+    heard = load_codec(codec) if (codec / CONFIG).is_file() else None
+    return melgpt_recipe(settings, stores, engine=engine, codec=heard)
 
 
 SYSTEMS: Mapping[str, System] = {
@@ -193,6 +227,7 @@ SYSTEMS: Mapping[str, System] = {
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
     "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
+    "melgpt": System(_melgpt, Learning(_melgpt_settings, _melgpt_recipe, "store")),
 }
 SHIPPED: Mapping[str, Path] = {"mulaw": _HERE / "mulaw" / "shipped"}
 

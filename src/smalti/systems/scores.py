@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from smalti.audio import read
-from smalti.core import Audio, Codec, Condition, DataError, Parameter, TokenLM
+from smalti.core import Audio, Codec, Condition, DataError, LanguageModel, Parameter
 from smalti.data.manifest import Manifest
 from smalti.data.textures import TEXTURES, estimate, render_clip
 from smalti.evaluate import (
@@ -24,9 +24,10 @@ from smalti.evaluate import (
     evaluate_vocoder,
     opus_peer,
 )
-from smalti.generate import Sampling, generate
+from smalti.generate import Sampling
 from smalti.nn.griffin_lim import GriffinLimVocoder
-from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_lm, load_vocoder
+from smalti.systems.generation import language_codes
+from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_language_model, load_vocoder
 from smalti.transcode.files import Progress, no_progress
 
 _OPUS = 6000  # bit/s
@@ -102,11 +103,11 @@ def score_generation(
         DataError, StoreError, SpecError: if data or run cannot be used.
     """
     folder = find_run(run)
-    lm, codec = load_lm(folder), load_codec(folder / TOKENIZER)
+    lm, codec = load_language_model(folder), load_codec(folder / TOKENIZER)
     report = evaluate_generation(
         lm,
         codec,
-        partial(generate, lm, sampling=sampling or Sampling()),
+        partial(language_codes, lm, sampling=sampling or Sampling()),
         references=_references(Manifest.read(data), lm, codec) if data is not None else References(),
         sweeps=texture_sweeps(lm, seconds=seconds, sample_rate=codec.spec.sample_rate, values=clips, seed=seed),
         settings=GenerationSettings(seconds=seconds, clips_per_label=clips, seed=seed),
@@ -115,7 +116,7 @@ def score_generation(
     return report.to_json()
 
 
-def texture_sweeps(lm: TokenLM, *, seconds: float, sample_rate: int, values: int, seed: int = 0) -> list[Sweep]:
+def texture_sweeps(lm: LanguageModel, *, seconds: float, sample_rate: int, values: int, seed: int = 0) -> list[Sweep]:
     """A sweep of every parameter of the model that is one of a texture's and that an ear can measure."""
     known = [p for p in lm.schema.parameters if p.label in TEXTURES and p.name in TEXTURES[str(p.label)].estimate]
     return [_sweep(p, seconds=seconds, sample_rate=sample_rate, values=values, seed=seed) for p in known]
@@ -146,7 +147,7 @@ def _clips(manifest: Manifest, sample_rate: int, failed: list[dict[str, str]]) -
             failed.append({"path": name, "reason": str(error)})
 
 
-def _references(manifest: Manifest, lm: TokenLM, codec: Codec) -> References:
+def _references(manifest: Manifest, lm: LanguageModel, codec: Codec) -> References:
     """Real clips of both splits, at most 400 of each, and their tokens."""
     training, held_out = (_evenly(manifest.split(name)) for name in ("train", "test"))
     heard, unheard = _labelled(training, codec), _labelled(held_out, codec)

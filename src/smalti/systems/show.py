@@ -9,11 +9,11 @@ from typing import Any, Protocol, runtime_checkable
 
 from smalti import store
 from smalti.audio import inspect, shown
-from smalti.core import Codec, DataError, SmaltiError, StoreError, TokenLM, TokenSpec
+from smalti.core import Codec, DataError, LanguageModel, SmaltiError, StoreError, TokenLM, TokenSpec
 from smalti.data.manifest import Manifest
 from smalti.features import Vocoder, preset_of
 from smalti.store import SmtReader, TokenStore, load_weights
-from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, load_lm, system_of
+from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, load_language_model, system_of
 from smalti.train import RunFolder
 from smalti.transcode import PictureTokenizer, published_geometry
 
@@ -66,7 +66,7 @@ def verify(path: Path) -> list[str]:
 def _misfits(path: Path) -> list[str]:
     """A tokenizer that is not the one whose tokens lie or are generated here."""
     try:
-        spec = TokenStore.open(path).spec if (path / "index.json").is_file() else load_lm(path).spec
+        spec = TokenStore.open(path).spec if (path / "index.json").is_file() else load_language_model(path).spec
         spec.require(load_codec(path / TOKENIZER).spec, f"the tokens of {path / TOKENIZER}")
     except SmaltiError as error:
         return [str(error)]
@@ -95,8 +95,9 @@ def _run(path: Path) -> Facts:
     facts |= {"finished": True, "spec": _spec(model.spec)}
     if isinstance(model, SaysItsSize):
         facts["parameter_count"] = model.parameter_count
-    if isinstance(model, TokenLM):
-        facts |= {"pattern": model.pattern, "labels": list(model.schema.labels)}
+    if isinstance(model, LanguageModel):
+        facts |= {"pattern": model.pattern} if isinstance(model, TokenLM) else {"window": model.window}
+        facts["labels"] = list(model.schema.labels)
         facts["parameters"] = [asdict(parameter) for parameter in model.schema.parameters]
     return facts
 

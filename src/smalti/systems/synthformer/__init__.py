@@ -2,6 +2,6 @@
 
 from smalti.systems.synthformer.config import SynthformerConfig
 from smalti.systems.synthformer.model import build_synthformer, load_synthformer
-from smalti.systems.synthformer.recipe import SynthformerRecipe
+from smalti.systems.synthformer.recipe import synthformer_recipe
 
-__all__ = ["SynthformerConfig", "SynthformerRecipe", "build_synthformer", "load_synthformer"]
+__all__ = ["SynthformerConfig", "build_synthformer", "load_synthformer", "synthformer_recipe"]

@@ -18,8 +18,6 @@ from smalti.core import Condition, Parameter, ParameterError, Schema
 from smalti.data.manifest import Manifest
 from smalti.store import TokenStore
 
-_NO_PARAMETER = ("shift",)  # of the tokenisation, in samples; it says nothing about the sound
-
 
 class TokenClips:
     """Clips of one or more token stores of one spec.
@@ -43,7 +41,7 @@ class TokenClips:
         self._stores = [store for store in stores if len(store)]
         if not self._stores:
             raise ParameterError("found no clips to learn from, wanted at least one; encode some into a token store")
-        self._tables = [_manifest(store) for store in self._stores]
+        self._tables = [Manifest(store.clips, store.folder) for store in self._stores]
         self._ends = list(accumulate(len(store) for store in self._stores))
         self.spec, self.schema = stores[0].spec, schema or self._tables[0].schema()
         conditions = [table.conditions(self.schema) for table in self._tables]
@@ -95,11 +93,6 @@ class TokenClips:
                 course = np.interp(middles, np.arange(len(values)) / rate, heights)
                 found[known[name]] = torch.from_numpy(course).float()
         return found
-
-
-def _manifest(store: TokenStore) -> Manifest:
-    told = [name for name in store.clips.column_names if name not in _NO_PARAMETER]
-    return Manifest(store.clips.select(told), store.folder)
 
 
 def _splits(table: Manifest) -> list[str | None]:
