@@ -27,6 +27,7 @@ from smalti.evaluate import (
 from smalti.generate import Sampling
 from smalti.nn.griffin_lim import GriffinLimVocoder
 from smalti.systems.generation import language_codes
+from smalti.systems.hearing import RunName
 from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_language_model, load_vocoder
 from smalti.transcode.files import Progress, no_progress
 
@@ -35,11 +36,11 @@ _OFFSET = 0.382  # of sweep values between even steps, so that they are not thos
 _MOST_CLIPS = 400
 
 
-def score_codec(run: str | Path, data: Path, *, split: str = "", progress: Progress = no_progress) -> dict[str, Any]:
+def score_codec(run: RunName, data: Path, *, split: str = "", progress: Progress = no_progress) -> dict[str, Any]:
     """Scores of a codec on recordings, beside Opus at 6 kbit/s; recordings that cannot be read are listed.
 
     Args:
-        run: a codec's run folder or shipped name.
+        run: a codec's run folder or shipped name, maybe with a vocoder.
         data: a manifest.
         split: rows to hear; if empty, the test rows if there are any, else all.
         progress: told (recordings done, in all).
