@@ -12,7 +12,7 @@ from smalti.audio import inspect, shown
 from smalti.core import Codec, DataError, LanguageModel, SmaltiError, StoreError, TokenLM, TokenSpec
 from smalti.data.manifest import Manifest
 from smalti.features import Vocoder, preset_of
-from smalti.store import SmtReader, TokenStore, load_weights
+from smalti.store import SmtReader, TokenStore
 from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, load_language_model, system_of
 from smalti.train import RunFolder
 from smalti.transcode import PictureTokenizer, published_geometry
@@ -90,11 +90,12 @@ def _run(path: Path) -> Facts:
         model = load(path)
     except StoreError as error:
         return {**facts, "finished": False, "missing": str(error)}
-    if isinstance(model, Vocoder):
-        return {**facts, "finished": True, **_vocoder(run, model)}
-    facts |= {"finished": True, "spec": _spec(model.spec)}
+    facts["finished"] = True
     if isinstance(model, SaysItsSize):
         facts["parameter_count"] = model.parameter_count
+    if isinstance(model, Vocoder):
+        return {**facts, **_vocoder(run, model)}
+    facts["spec"] = _spec(model.spec)
     if isinstance(model, LanguageModel):
         facts |= {"pattern": model.pattern} if isinstance(model, TokenLM) else {"window": model.window}
         facts["labels"] = list(model.schema.labels)
@@ -117,7 +118,6 @@ def _vocoder(run: RunFolder, model: Vocoder) -> Facts:
     picture = model.picture
     return {
         "net": tomllib.loads(run.config())["model"]["net"],
-        "weights": sum(tensor.numel() for tensor in load_weights(run.weights_path).tensors.values()),
         "picture": {"preset": preset_of(picture), **asdict(picture)},
     }
 
