@@ -28,6 +28,7 @@ VOCODER_KEYS = epilog(
     log_mel_l1_db="distance in dB on the codec yardstick",
     multi_resolution_stft="distance of Yamamoto et al. 2020",
     real_time_factor="seconds of work per second of sound",
+    parameter_count="numbers that the vocoder has learnt",
     audio_seconds="of sound",
     seconds="taken",
     per_file="path and distances",

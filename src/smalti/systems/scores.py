@@ -29,6 +29,7 @@ from smalti.nn.griffin_lim import GriffinLimVocoder
 from smalti.systems.generation import language_codes
 from smalti.systems.hearing import RunName
 from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_language_model, load_vocoder
+from smalti.systems.show import SaysItsSize
 from smalti.transcode.files import Progress, no_progress
 
 _OPUS = 6000  # bit/s
@@ -75,7 +76,8 @@ def score_vocoder(run: str | Path, data: Path, *, split: str = "", progress: Pro
     clips = _clips(manifest, vocoder.picture.sample_rate, failed)
     peers = {"griffin_lim": GriffinLimVocoder(vocoder.picture)}
     report = evaluate_vocoder(vocoder, clips, peers=peers, progress=lambda done: progress(done, manifest.rows))
-    return {**report.to_json(), "failed": failed, "seconds": time.perf_counter() - begin}
+    size = {"parameter_count": vocoder.parameter_count} if isinstance(vocoder, SaysItsSize) else {}
+    return {**report.to_json(), **size, "failed": failed, "seconds": time.perf_counter() - begin}
 
 
 def score_generation(
