@@ -10,7 +10,18 @@ import soundfile
 import torch
 
 from smalti.core import ParameterError
-from smalti.features import MEL_PRESETS, MelSettings, from_log_mel, log_mel, mel, mel_filterbank, to_log_mel
+from smalti.features import (
+    MEL_PRESETS,
+    MelSettings,
+    from_log_mel,
+    hop_by_hop,
+    log_mel,
+    mel,
+    mel_filterbank,
+    natural_log,
+    preset_of,
+    to_log_mel,
+)
 
 _SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "esc10"
 
@@ -80,3 +91,44 @@ def test_bands_that_cannot_be_are_refused() -> None:
         mel_filterbank(dataclasses.replace(settings, high_hz=12000))
     with pytest.raises(ParameterError, match="fewer bands"):
         mel_filterbank(dataclasses.replace(settings, bands=600))
+
+
+def _tone(rate: int) -> torch.Tensor:
+    time = torch.arange(12_345) / rate
+    return 0.4 * torch.sin(2 * torch.pi * (300 + 4000 * time) * time)[None] + 1e-3
+
+
+def test_hifigans_picture_equals_the_uncentred_reflected_one_away_from_the_ends() -> None:
+    """Frame t is centred on the middle of hop t; at the ends there is silence here, a mirror there."""
+    samples, picture = _tone(22050), MEL_PRESETS["hifigan22k"]
+    padded = np.pad(samples[0].numpy(), 384, mode="reflect")
+    magnitude = np.abs(librosa.stft(padded, n_fft=1024, hop_length=256, center=False))
+    wanted = librosa.filters.mel(sr=22050, n_fft=1024, n_mels=80, fmin=0, fmax=8000) @ magnitude
+    found = natural_log(log_mel(samples, picture), picture)[0].numpy()
+    assert found.shape == (80, 12_345 // 256) == (80, wanted.shape[1])
+    assert np.abs(found - np.log(np.maximum(wanted, 1e-5)))[:, 2:-2].max() < 1e-2
+    assert MEL_PRESETS["bigvgan22k"] == picture and preset_of(picture) == "hifigan22k"
+
+
+def test_vocoss_picture_equals_the_published_one_away_from_the_ends() -> None:
+    samples, picture = _tone(24_000), MEL_PRESETS["vocos24k"]
+    magnitude = np.abs(librosa.stft(samples[0].numpy(), n_fft=1024, hop_length=256, pad_mode="reflect"))
+    filters = librosa.filters.mel(sr=24_000, n_fft=1024, n_mels=100, fmin=0, fmax=12_000, htk=True, norm=None)
+    found = natural_log(log_mel(samples, picture), picture)[0].numpy()
+    assert found.shape == (100, 1 + 12_345 // 256)
+    assert MEL_PRESETS["vocos24k"].floor_db == pytest.approx(20 * np.log10(1e-7))
+    heard = np.maximum(filters @ magnitude, 1e-3)  # below lies what is lost in rounding
+    assert np.abs(np.maximum(found, np.log(1e-3)) - np.log(heard))[:, 2:-2].max() < 1e-2
+
+
+@pytest.mark.parametrize("preset", MEL_PRESETS)
+@pytest.mark.parametrize("samples", [0, 1, 256, 257, 5000])
+def test_a_vocoder_is_given_a_frame_for_every_hop_begun(preset: str, samples: int) -> None:
+    picture = MEL_PRESETS[preset]
+    assert hop_by_hop(torch.zeros(1, samples), picture).shape == (1, picture.bands, -(-samples // 256))
+
+
+def test_the_text_of_a_picture_in_fingerprints_is_as_it_always_was() -> None:
+    text = str(MEL_PRESETS["specvqgan"])
+    assert text.startswith("MelSettings(sample_rate=22050, n_fft=1024") and text.endswith("ceiling_db=20.0)")
+    assert str(MEL_PRESETS["hifigan22k"]).endswith("aligned='middle')")

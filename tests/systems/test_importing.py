@@ -8,7 +8,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from smalti.core import StoreError
+from smalti.cli import run
+from smalti.core import ParameterError, StoreError
 from smalti.features import MEL_PRESETS, mel_filterbank
 from smalti.systems import load_vocoder
 from smalti.systems.importing import import_weights
@@ -68,7 +69,7 @@ def test_a_pytorch_file_with_its_words_becomes_a_run_that_shows_what_it_is(tmp_p
     assert report.ignored == ("args.yml",) and len(hand.melgan()) == 126
     facts = show(tmp_path / "run")
     assert (facts["system"], facts["finished"], facts["picture"]["preset"]) == ("vocoder", True, "specvqgan")
-    assert facts["net"]["ratios"] == [8, 8, 2, 2] and facts["weights"] == report.weights
+    assert facts["net"]["ratios"] == [8, 8, 2, 2] and facts["parameter_count"] == report.parameter_count
 
 
 def test_a_yaml_file_is_never_read(tmp_path: Path) -> None:
@@ -139,3 +140,31 @@ def test_another_format_or_picture_is_refused_with_what_was_found(tmp_path: Path
     other = _file(tmp_path, "vocos", hand.vocos(2 * _FILTERS))
     with pytest.raises(StoreError, match="other mel filters than the preset vocos24k"):
         import_weights("vocos", other, to=tmp_path / "run")
+
+
+def _hostile(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["generator/ups.99999999.weight"] = torch.ones(2, 2, 2)
+
+
+def test_names_and_words_that_ask_for_endless_work_are_refused(tmp_path: Path) -> None:
+    tensors = hand.hifigan()
+    _hostile(tensors)
+    with pytest.raises(StoreError, match="100000000 parts"):
+        import_weights("hifigan", _file(tmp_path, "hifigan", tensors), to=tmp_path / "run")
+    path = _file(tmp_path, "hifigan", hand.hifigan())
+    (tmp_path / "config.json").write_text('{"resblock_dilation_sizes": [[1, 3, 1000000000], [1, 3, 5], [1, 3, 5]]}')
+    with pytest.raises(ParameterError, match="do not lie in 1…81"):
+        import_weights("hifigan", path, to=tmp_path / "run")
+    (tmp_path / "config.json").write_text('{"resblock_dilation_sizes": 3, "upsample_rates": {}}')
+    with pytest.raises(StoreError, match=r"this is no hifigan|says upsample_rates"):
+        import_weights("hifigan", path, to=tmp_path / "run")
+
+
+def test_the_command_line_imports_and_says_what_it_ignored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _file(tmp_path, "vocos", hand.vocos(_FILTERS))
+    (tmp_path / "config.yaml").write_text("feature_extractor: {}\n")
+    assert run(["import", "vocos", str(path), "--to", str(tmp_path / "run"), "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["picture"] == "vocos24k" and "config.yaml lies beside the weights" in said.err
+    assert run(["import", "vocos", str(tmp_path / "config.yaml"), "--to", str(tmp_path / "other")]) == 2
+    assert run(["import", "vocos", str(path), "--to", str(tmp_path / "run")]) == 2  # a run is never overwritten

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from smalti.cli.hearing import Bridge, VocoderRun, heard
 from smalti.cli.output import TRANSCODED, Json, epilog, finish, progress
 
 KEYS = epilog(**TRANSCODED)
@@ -14,11 +15,13 @@ def decode(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The codec's run folder or shipped name.")],
     tokens: Annotated[Path, typer.Argument(metavar="STORE|FILE.smt", help="What `encode` wrote.")],
     to: Annotated[Path, typer.Option(metavar="DIR|FILE.wav", help="A folder for a store, a file for a .smt file.")],
+    vocoder: VocoderRun = None,
+    bridge: Bridge = "",
     json: Json = False,
 ) -> None:
     """Decode tokens to recordings of exactly the samples that went in."""
     from smalti.systems.transcoding import decode as make
 
     with progress("decode") as tell:
-        report = make(run, tokens, to=to, progress=tell)
+        report = make(heard(run, vocoder, bridge), tokens, to=to, progress=tell)
     finish(report, json=json)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from smalti.cli import sampling as options
+from smalti.cli.hearing import Bridge, VocoderRun, heard
 from smalti.cli.output import SCORED, TRANSCODED, Json, epilog, finish, progress, results_only
 
 CODEC_KEYS = epilog(**TRANSCODED, **SCORED, by_label="label: log_mel_l1_db", peers="name: log_mel_l1_db, bitrate")
@@ -29,6 +30,7 @@ VOCODER_KEYS = epilog(
     log_mel_l1_db="distance in dB on the codec yardstick",
     multi_resolution_stft="distance of Yamamoto et al. 2020",
     real_time_factor="seconds of work per second of sound",
+    parameter_count="numbers that the vocoder has learnt",
     audio_seconds="of sound",
     seconds="taken",
     per_file="path and distances",
@@ -50,13 +52,15 @@ def codec(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A codec's run folder or shipped name.")],
     data: Annotated[Path, typer.Option(metavar="MANIFEST", help="Recordings, as a table.")],
     split: Annotated[str, typer.Option(help=_SPLIT)] = "",
+    vocoder: VocoderRun = None,
+    bridge: Bridge = "",
     json: Json = False,
 ) -> None:
     """Score a codec on the yardstick, beside Opus at 6 kbit/s where an encoder is at hand."""
     from smalti.systems.scores import score_codec
 
     with progress("evaluate") as tell:
-        result = score_codec(run, data, split=split, progress=tell)
+        result = score_codec(heard(run, vocoder, bridge), data, split=split, progress=tell)
     finish(result, json=json)
 
 

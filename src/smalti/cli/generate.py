@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from smalti.cli.hearing import Bridge, VocoderRun, heard
 from smalti.cli.output import Json, epilog, finish
 from smalti.cli.sampling import Guidance, Guided, MinP, Noise, Passes, Temperature, TopK, TopP, sampling
 
@@ -41,6 +42,8 @@ def generate(
     passes: Passes = 16,
     noise: Noise = 4.5,
     seed: Annotated[int, typer.Option(help="Of the first sound; the others count on.", min=0)] = 0,
+    vocoder: VocoderRun = None,
+    bridge: Bridge = "",
     json: Json = False,
 ) -> None:
     """Generate sounds under a label and parameters that may move, continue a recording, or make a part of it anew."""
@@ -48,7 +51,7 @@ def generate(
     from smalti.systems.generation import prompt_of
 
     report = make(
-        run,
+        heard(run, vocoder, bridge),
         to=to,
         label=label,
         settings=setting or (),

@@ -12,7 +12,7 @@ KEYS = epilog(
     format="as given",
     net="its kind",
     picture="its mel preset",
-    weights="how many numbers it holds",
+    parameter_count="numbers that it has learnt",
     ignored="files beside it that were not read",
 )
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from smalti.cli.hearing import Bridge, VocoderRun, heard
 from smalti.cli.output import SCORED, TRANSCODED, Json, epilog, finish, progress
 
 KEYS = epilog(**TRANSCODED, **SCORED)
@@ -14,6 +15,8 @@ def reconstruct(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A codec's run folder or shipped name.")],
     audio: Annotated[list[Path], typer.Argument(metavar="AUDIO", help="Recordings.")],
     to: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the results, as .wav.")],
+    vocoder: VocoderRun = None,
+    bridge: Bridge = "",
     json: Json = False,
 ) -> None:
     """Encode and decode recordings, keep what comes back, and measure each."""
@@ -21,5 +24,5 @@ def reconstruct(
     from smalti.transcode import reconstruct as make
 
     with progress("reconstruct") as tell:
-        report = make(load_codec(run), audio, to, progress=tell)
+        report = make(load_codec(heard(run, vocoder, bridge)), audio, to, progress=tell)
     finish(report.to_json(), json=json)

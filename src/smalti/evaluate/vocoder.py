@@ -19,7 +19,7 @@ from torch import Tensor
 from smalti.core import Audio, DataError, SpecError
 from smalti.evaluate.reports import to_json
 from smalti.evaluate.yardstick import log_mel_l1_db
-from smalti.features import MelSettings, Vocoder, hop_by_hop, log_mel
+from smalti.features import MelSettings, Vocoder, hop_by_hop
 from smalti.losses import multi_resolution_stft
 
 Clip = tuple[str, Audio]
@@ -117,7 +117,7 @@ def score_vocoder_clip(vocoder: Vocoder, samples: Float[Tensor, " sample"]) -> d
 
 
 def _picture_distance(heard: Tensor, samples: Tensor, picture: MelSettings) -> float:
-    drawn = log_mel(torch.stack([heard, samples]), picture)
+    drawn = hop_by_hop(torch.stack([heard, samples]), picture)
     return float((drawn[0] - drawn[1]).abs().mean()) * picture.range_db
 
 

@@ -141,6 +141,8 @@ def log_mel(
 def hop_by_hop(samples: Float[Tensor, "batch sample"], settings: MelSettings) -> Float[Tensor, "batch band frame"]:
     """Log-mel with one frame for every hop begun, ceil(samples / hop) of them: what a vocoder is given."""
     frames = -(-samples.shape[1] // settings.hop)
+    if not frames:
+        return samples.new_zeros(len(samples), settings.bands, 0)
     whole = torch.nn.functional.pad(samples, (0, frames * settings.hop - samples.shape[1]))
     return log_mel(whole, settings)[:, :, :frames]
 

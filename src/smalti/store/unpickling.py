@@ -15,7 +15,7 @@ from torch import Tensor
 
 from smalti.core import StoreError
 
-_ROOM = 6 * 2**30  # address space that torch itself takes
+_ROOM = 16 * 2**30  # address space that torch itself may take
 _DEPTH = 4
 
 

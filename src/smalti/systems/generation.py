@@ -15,6 +15,7 @@ from smalti.core import Audio, Codec, Condition, LanguageModel, MaskedLM, Parame
 from smalti.generate import Sampling, condition, generate_masked, inpaint, parse_setting
 from smalti.generate import generate as generate_codes
 from smalti.store import SmtWriter
+from smalti.systems.hearing import RunName, heard_as
 from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_language_model
 from smalti.transcode import write_decoded
 
@@ -61,7 +62,7 @@ class Prompt:
 
 @torch.no_grad()
 def generate(
-    run: str | Path,
+    run: RunName,
     *,
     to: Path,
     seconds: float | None = None,
@@ -74,7 +75,7 @@ def generate(
     """Generate one sound per seed and write each; what cannot be asked is refused before the model is called.
 
     Args:
-        run: a language model's run folder or shipped name.
+        run: a language model's run folder or shipped name, maybe with a vocoder for its codec.
         to: `OUT.wav`, or `OUT.smt` for the tokens alone; with several seeds `OUT-1.wav`, `OUT-2.wav`, …
         seconds: length of each, behind the prompt; not for a gap, which is as long as it is.
         label: class of sound; None asks for none.
@@ -91,7 +92,7 @@ def generate(
     """
     begin = time.perf_counter()
     folder = find_run(run)
-    lm, codec = load_language_model(folder), load_codec(folder / TOKENIZER)
+    lm, codec = load_language_model(folder), load_codec(heard_as(run).of(folder / TOKENIZER))
     spec = codec.spec
     lm.spec.require(spec, f"the tokens of {folder / TOKENIZER}")
     gap = prompt.gap if prompt is not None else None

@@ -25,7 +25,7 @@ class ImportReport:
     Attributes:
         run: the run folder.
         format, net, picture: what it is.
-        weights: how many numbers it holds.
+        parameter_count: numbers that it has learnt.
         ignored: files beside it that might have been meant, and were not read.
     """
 
@@ -33,7 +33,7 @@ class ImportReport:
     format: str
     net: str
     picture: str
-    weights: int
+    parameter_count: int
     ignored: tuple[str, ...]
 
 
@@ -62,7 +62,7 @@ def import_weights(format: str, file: Path, *, to: Path, picture: str = "") -> I
         format=format,
         net=vocoder.config.net.kind,
         picture=vocoder.config.picture,
-        weights=vocoder.parameters,
+        parameter_count=vocoder.parameter_count,
         ignored=tuple(beside),
     )
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 from smalti.config import Settings, load_settings
 from smalti.core import Codec, ConfigError, LanguageModel, MaskedLM, SpecError, StoreError, TokenLM, nearest
 from smalti.features import Vocoder
+from smalti.systems.hearing import RunName, heard_as, heard_through
 from smalti.train import Engine, Recipe
 
 CONFIG, TOKENIZER = "config.toml", "tokenizer"
@@ -58,20 +59,23 @@ def load(run: str | Path) -> Model:
     return SYSTEMS[system_of(folder)].load(folder)
 
 
-def find_run(run: str | Path) -> Path:
+def find_run(run: RunName) -> Path:
     """The folder of a run, or of a shipped model by its name."""
-    folder = Path(run)
-    return SHIPPED.get(str(run), folder) if not folder.exists() else folder
+    name = heard_as(run).run
+    folder = Path(name)
+    return SHIPPED.get(str(name), folder) if not folder.exists() else folder
 
 
-def load_codec(run: str | Path) -> Codec:
-    """Open a codec: a run of one, or a shipped one by its name.
+def load_codec(run: RunName) -> Codec:
+    """Open a codec: a run of one, or a shipped one by its name; heard through a vocoder, if one is named with it.
 
     Raises:
         StoreError: as `load`.
-        SpecError: if it is something else.
+        SpecError: if it is something else, or the vocoder does not fit; see `smalti.systems.hearing`.
     """
-    return _able(run, load(run), Codec, "a codec")
+    named = heard_as(run)
+    codec = _able(named.run, load(named.run), Codec, "a codec")
+    return codec if named.vocoder is None else heard_through(codec, load_vocoder(named.vocoder), named)
 
 
 def load_lm(run: str | Path) -> TokenLM:

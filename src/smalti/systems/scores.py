@@ -27,7 +27,9 @@ from smalti.evaluate import (
 from smalti.generate import Sampling
 from smalti.nn.griffin_lim import GriffinLimVocoder
 from smalti.systems.generation import language_codes
+from smalti.systems.hearing import RunName
 from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_language_model, load_vocoder
+from smalti.systems.show import SaysItsSize
 from smalti.transcode.files import Progress, no_progress
 
 _OPUS = 6000  # bit/s
@@ -35,11 +37,11 @@ _OFFSET = 0.382  # of sweep values between even steps, so that they are not thos
 _MOST_CLIPS = 400
 
 
-def score_codec(run: str | Path, data: Path, *, split: str = "", progress: Progress = no_progress) -> dict[str, Any]:
+def score_codec(run: RunName, data: Path, *, split: str = "", progress: Progress = no_progress) -> dict[str, Any]:
     """Scores of a codec on recordings, beside Opus at 6 kbit/s; recordings that cannot be read are listed.
 
     Args:
-        run: a codec's run folder or shipped name.
+        run: a codec's run folder or shipped name, maybe with a vocoder.
         data: a manifest.
         split: rows to hear; if empty, the test rows if there are any, else all.
         progress: told (recordings done, in all).
@@ -74,7 +76,8 @@ def score_vocoder(run: str | Path, data: Path, *, split: str = "", progress: Pro
     clips = _clips(manifest, vocoder.picture.sample_rate, failed)
     peers = {"griffin_lim": GriffinLimVocoder(vocoder.picture)}
     report = evaluate_vocoder(vocoder, clips, peers=peers, progress=lambda done: progress(done, manifest.rows))
-    return {**report.to_json(), "failed": failed, "seconds": time.perf_counter() - begin}
+    size = {"parameter_count": vocoder.parameter_count} if isinstance(vocoder, SaysItsSize) else {}
+    return {**report.to_json(), **size, "failed": failed, "seconds": time.perf_counter() - begin}
 
 
 def score_generation(

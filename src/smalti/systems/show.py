@@ -91,11 +91,12 @@ def _run(path: Path) -> Facts:
         model = load(path)
     except StoreError as error:
         return {**facts, "finished": False, "missing": str(error)}
-    if isinstance(model, Vocoder):
-        return {**facts, "finished": True, **_vocoder(run, model)}
-    facts |= {"finished": True, "spec": _spec(model.spec)}
+    facts["finished"] = True
     if isinstance(model, SaysItsSize):
         facts["parameter_count"] = model.parameter_count
+    if isinstance(model, Vocoder):
+        return {**facts, **_vocoder(run, model)}
+    facts["spec"] = _spec(model.spec)
     if isinstance(model, LanguageModel):
         facts |= {"pattern": model.pattern} if isinstance(model, TokenLM) else {"window": model.window}
         if isinstance(model, LatentLM):
@@ -121,7 +122,6 @@ def _vocoder(run: RunFolder, model: Vocoder) -> Facts:
     picture = model.picture
     return {
         "net": tomllib.loads(run.config())["model"]["net"],
-        "weights": sum(tensor.numel() for tensor in load_weights(run.weights_path).tensors.values()),
         "picture": {"preset": preset_of(picture), **asdict(picture)},
     }
 

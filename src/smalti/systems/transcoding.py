@@ -8,6 +8,7 @@ from smalti.core import DataError, ParameterError
 from smalti.data.manifest import Manifest
 from smalti.data.prepare import survey
 from smalti.store import TokenStore
+from smalti.systems.hearing import RunName
 from smalti.systems.registry import find_run, load_codec
 from smalti.transcode import TranscodeReport, decode_file, decode_store, encode_file, encode_store
 from smalti.transcode.files import Progress, no_progress
@@ -49,11 +50,11 @@ def encode(
     return report.with_failed(failed)
 
 
-def decode(run: str | Path, tokens: Path, *, to: Path, progress: Progress = no_progress) -> TranscodeReport:
+def decode(run: RunName, tokens: Path, *, to: Path, progress: Progress = no_progress) -> TranscodeReport:
     """Decode a .smt file to a recording, or every clip of a token store to a folder of .wav files.
 
     Args:
-        run: the codec's run folder or shipped name.
+        run: the codec's run folder or shipped name, maybe with a vocoder.
         tokens: what `encode` wrote.
         to: a file whose suffix names the format; for a store a folder.
         progress: told (done, all).

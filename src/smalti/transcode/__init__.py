@@ -1,5 +1,6 @@
 """Floor 3, transcode: recordings ↔ tokens through any codec, one file in flat memory or many clips in a store."""
 
+from smalti.transcode.bridge import MagnitudeBridge
 from smalti.transcode.files import decode_file, encode_file, write_decoded
 from smalti.transcode.pictures import PictureTokenizer, published_geometry
 from smalti.transcode.reconstruct import Reconstruction, ReconstructReport, reconstruct
@@ -7,6 +8,7 @@ from smalti.transcode.reports import TranscodeReport
 from smalti.transcode.stores import copy_tokenizer, decode_store, encode_store
 
 __all__ = [
+    "MagnitudeBridge",
     "PictureTokenizer",
     "ReconstructReport",
     "Reconstruction",

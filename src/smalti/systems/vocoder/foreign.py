@@ -48,8 +48,9 @@ def adopt(format: str, tensors: Tensors, words: Words, *, picture: str = "") -> 
     _refuse_non_finite(given)
     try:
         net, state = _READERS[format](given, words)
-    except (KeyError, IndexError, ValueError) as error:
-        raise StoreError(f"this is no {format}: {error} is not there or of another shape; name its format") from None
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise StoreError(f"this is no {format}: {reason} is not there or of another shape; name its format") from None
     settings = MEL_PRESETS[name]
     _refuse_other_picture(format, name, settings, given, words)
     config = ModelConfig(picture=name, net=net)
@@ -136,7 +137,10 @@ _READERS: Mapping[str, Callable[[Tensors, Words], tuple[NetConfig, Tensors]]] = 
 
 
 def _count(tensors: Tensors, pattern: str) -> int:
-    return max(int(found[1]) for key in tensors if (found := re.match(pattern, key))) + 1
+    count = max(int(found[1]) for key in tensors if (found := re.match(pattern, key))) + 1
+    if count > len(tensors):
+        raise ValueError(f"{count} parts in {len(tensors)} tensors, each of which")
+    return count
 
 
 def _refuse_non_finite(tensors: Tensors) -> None:

@@ -28,8 +28,8 @@ class NetVocoder:
         self.picture = find_picture(config.picture)
 
     @property
-    def parameters(self) -> int:
-        """How many numbers were learnt."""
+    def parameter_count(self) -> int:
+        """Numbers that it has learnt."""
         return sum(value.numel() for value in self.net.parameters())
 
     def stream(self) -> PictureStream:

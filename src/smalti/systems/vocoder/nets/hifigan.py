@@ -19,6 +19,7 @@ from smalti.systems.vocoder.config import HiFiGANNetConfig
 
 _EDGE = 7
 _SLOPE = 0.1
+_WIDEST = 81
 
 
 class HiFiGANNet(nn.Module):
@@ -109,6 +110,8 @@ def _refuse_misfits(config: HiFiGANNetConfig, picture: MelSettings) -> None:
             f"ratios {list(config.ratios)} make {made} samples of a frame, the picture's hop is {picture.hop}; "
             "choose others (model.net.ratios)"
         )
+    if not all(0 < dilation <= _WIDEST for dilations in config.dilations for dilation in dilations):
+        raise ParameterError(f"dilations {config.dilations} do not lie in 1…{_WIDEST}; choose others")
     if len(config.dilations) != len(config.kernels):
         raise ParameterError(
             f"{len(config.dilations)} lists of dilations for {len(config.kernels)} kernels; give one a kernel"
