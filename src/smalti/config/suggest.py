@@ -15,7 +15,7 @@ _ELSEWHERE = 0.1  # a key in another table must be that much closer to win
 def suggestion(key: str, cls: type[BaseModel]) -> str:
     """Finish a refusal: the known dotted key closest to this one, or the names that may stand there."""
     table = key.rpartition(".")[0]
-    known = list(_keys(cls))
+    known = list(keys(cls))
     scored = [(_likeness(key, one), one) for one in known]
     score, best = max(scored, default=(0.0, ""), key=lambda pair: pair[0])
     if score >= _CLOSE:
@@ -50,11 +50,12 @@ def _ratio(found: str, known: str) -> float:
     return SequenceMatcher(None, found.lower().replace("-", "_"), known.lower(), autojunk=False).ratio()
 
 
-def _keys(cls: type[BaseModel], above: str = "") -> Iterator[str]:
+def keys(cls: type[BaseModel], above: str = "") -> Iterator[str]:
+    """Dotted names of all settings of a class, those of every member of a union included."""
     for name, field in cls.model_fields.items():
         yield above + name
         for below in _models(field.annotation):
-            yield from _keys(below, f"{above}{name}.")
+            yield from keys(below, f"{above}{name}.")
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
