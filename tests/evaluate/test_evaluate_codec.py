@@ -25,6 +25,8 @@ def test_a_codec_without_loss_is_at_no_distance() -> None:
     report = evaluate_codec(SineCodec(), CLIPS)
     assert report.files == 3
     assert report.log_mel_l1_db == pytest.approx(0, abs=0.05)
+    assert report.multi_resolution_stft == pytest.approx(0, abs=0.05)
+    assert report.picture_l1_db is None
     assert report.audio_seconds == pytest.approx(22 * SPEC.hop / RATE)
     assert report.bitrate == SPEC.bitrate
     assert min(report.encode_real_time_factor, report.decode_real_time_factor) > 0
@@ -64,7 +66,7 @@ def test_the_report_is_json_with_the_keys_of_the_contract() -> None:
     found = json.loads(json.dumps(evaluate_codec(SineCodec(), CLIPS, batch=2, progress=done.append).to_json()))
     assert done == [2, 3]
     assert {"log_mel_l1_db", "perplexity", "codebook_usage", "bitrate", "per_file", "peers"} <= found.keys()
-    assert found["per_file"][0].keys() == {"path", "log_mel_l1_db", "seconds"}
+    assert found["per_file"][0].keys() == {"path", "log_mel_l1_db", "multi_resolution_stft", "seconds"}
 
 
 def test_what_cannot_be_scored_is_refused() -> None:

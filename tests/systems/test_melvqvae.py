@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from journey import Journey
 from smalti.config import load_settings, to_toml
 from smalti.core import Audio, ConfigError, ParameterError, SpecError, StreamingCodec, Tokens
-from smalti.features import log_mel
-from smalti.systems import melvqvae
+from smalti.evaluate import evaluate_codec
+from smalti.features import PictureCodec, hop_by_hop, log_mel
+from smalti.nn.griffin_lim import GriffinLimVocoder
+from smalti.systems import load_codec, melvqvae
 from smalti.systems.melvqvae import MelAutoencoder, MelVQVAE, MelVQVAEConfig
 from smalti.systems.melvqvae.config import ModelConfig, VocoderConfig
 from smalti.systems.melvqvae.vocoder import griffin_lim_vocoder
@@ -231,3 +234,19 @@ def test_the_context_that_the_net_asks_for_is_the_context_it_uses(text: str, dim
     latents = net.analyse(picture[:, :, :needed])
     assert latents.shape == (1, dim, tokens)
     assert net.synthesise(torch.zeros(1, dim, tokens + 2 * net.context)).shape == (1, 80, tokens * net.stride)
+
+
+def test_a_picture_is_scored_before_anything_makes_it_audible(journey: Journey) -> None:
+    codec = load_codec(journey.grid_codec)
+    assert isinstance(codec, PictureCodec)
+    rate, hop = codec.spec.sample_rate, codec.picture.hop
+    waves = [torch.randn(n, generator=torch.Generator().manual_seed(n)) * 0.1 for n in (9000, 20_000)]
+    clips = [(str(len(wave)), Audio.single(wave, rate)) for wave in waves]
+    report = evaluate_codec(codec, clips)
+    for (_, audio), score in zip(clips, report.per_file, strict=True):
+        seen, drawn = hop_by_hop(audio.samples, codec.picture)[0], codec.drawn(codec.encode(audio))[0]
+        assert drawn.shape == seen.shape == (80, -(-audio.samples.shape[1] // hop))
+        assert score.picture_l1_db == pytest.approx(float((seen - drawn).abs().mean()) * 100, rel=1e-5)
+    silent = GriffinLimVocoder(codec.picture, inversion_steps=1, iterations=0)
+    muted = evaluate_codec(codec.heard_through(silent), clips)
+    assert muted.picture_l1_db == report.picture_l1_db and muted.log_mel_l1_db != report.log_mel_l1_db

@@ -9,7 +9,14 @@ from smalti.cli import sampling as options
 from smalti.cli.hearing import Bridge, VocoderRun, heard
 from smalti.cli.output import SCORED, TRANSCODED, Json, epilog, finish, progress, results_only
 
-CODEC_KEYS = epilog(**TRANSCODED, **SCORED, by_label="label: log_mel_l1_db", peers="name: log_mel_l1_db, bitrate")
+CODEC_KEYS = epilog(
+    **TRANSCODED,
+    **SCORED,
+    multi_resolution_stft="distance of Yamamoto et al. 2020, mean over files",
+    picture_l1_db="of a codec of mel pictures: distance in dB in its own mel, before a vocoder, mean over files",
+    by_label="label: log_mel_l1_db",
+    peers="name: log_mel_l1_db, bitrate",
+)
 GENERATION_KEYS = epilog(
     label_accuracy="share of generated clips whose label a classifier of real clips finds",
     parameter_correlation="label.name: spearman, ceiling, null, median_error, …",

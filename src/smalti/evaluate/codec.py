@@ -7,17 +7,20 @@ files; a real-time factor is seconds of work of one thread per second of audio, 
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from smalti.core import Audio, Codec, DataError, SpecError, Tokens
 from smalti.evaluate.opus import Peer
 from smalti.evaluate.reports import to_json
 from smalti.evaluate.yardstick import log_mel_l1_db
+from smalti.features import PictureCodec, hop_by_hop
+from smalti.losses import multi_resolution_stft
 from smalti.nn.threads import spread
 from smalti.quantize import codebook_usage, perplexity
 
@@ -26,10 +29,12 @@ Clip = tuple[str, Audio]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileScore:
-    """One file: its name, its distance in dB, its length and, if known, its label."""
+    """One file: its name, its distances, its length and, if known, its label."""
 
     path: str
     log_mel_l1_db: float
+    multi_resolution_stft: float
+    picture_l1_db: float | None
     seconds: float
     label: str | None = None
 
@@ -49,6 +54,9 @@ class CodecReport:
     Attributes:
         files, audio_seconds: how much was heard.
         log_mel_l1_db: mean distance over files, in dB.
+        multi_resolution_stft: the same by `smalti.losses.multi_resolution_stft`, which has no unit.
+        picture_l1_db: of a codec of mel pictures, how far these are from the recordings' in its own mel, in dB, before
+            anything makes them audible; None of others.
         perplexity: effective number of codes in use, per codebook.
         codebook_usage: share of codes that occur at all, per codebook.
         bitrate: bits per second before entropy coding.
@@ -60,6 +68,8 @@ class CodecReport:
     files: int
     audio_seconds: float
     log_mel_l1_db: float
+    multi_resolution_stft: float
+    picture_l1_db: float | None
     perplexity: list[float]
     codebook_usage: list[float]
     bitrate: float
@@ -114,12 +124,10 @@ def evaluate_codec(
 
 @dataclass(frozen=True, slots=True)
 class _RoundTrip:
-    """Some clips there and back: seconds spent, and of each clip its name, length, codes, distance and peers."""
+    """Some clips there and back: seconds spent, and of each clip its scores, codes and peers."""
 
-    names: list[str]
-    lengths: list[float]
+    files: list[FileScore]
     codes: list[Tensor]
-    distances: list[float]
     peers: list[tuple[str, float, int]]
     encode_seconds: float
     decode_seconds: float
@@ -133,20 +141,33 @@ def _round_trip(codec: Codec, group: list[Clip], peers: Mapping[str, Peer]) -> _
     decoded = codec.decode(tokens)
     heard = Audio(decoded.samples.cpu(), decoded.sample_rate, decoded.lengths.cpu()).items()
     end = time.perf_counter()
-    pairs = [(original.samples[0].cpu(), there.samples[0]) for (_, original), there in zip(group, heard, strict=True)]
     rate, others = codec.spec.sample_rate, []
+    drawn = codec.drawn(tokens) if isinstance(codec, PictureCodec) else [None] * len(group)
     for _, original in group:
         for name, peer in peers.items():
             clip = peer(original)
             others.append((name, log_mel_l1_db(original.samples[0].cpu(), clip.samples, rate), clip.bits))
     return _RoundTrip(
-        names=[name for name, _ in group],
-        lengths=[audio.seconds for _, audio in group],
+        files=[_scored(codec, *parts) for parts in zip(group, heard, drawn, strict=True)],
         codes=[row.codes[0] for row in Tokens(codes, tokens.spec, tokens.lengths.cpu()).items()],
-        distances=[log_mel_l1_db(before, after, rate) for before, after in pairs],
         peers=others,
         encode_seconds=between - begin,
         decode_seconds=end - between,
+    )
+
+
+def _scored(codec: Codec, clip: Clip, heard: Audio, drawn: Float[Tensor, "band frame"] | None) -> FileScore:
+    name, audio = clip
+    original, distance = audio.samples.cpu(), None
+    if drawn is not None and isinstance(codec, PictureCodec):
+        seen = hop_by_hop(original, codec.picture)[0]
+        distance = float((seen - drawn.cpu()).abs().mean()) * codec.picture.range_db
+    return FileScore(
+        path=name,
+        log_mel_l1_db=log_mel_l1_db(original[0], heard.samples[0], audio.sample_rate),
+        multi_resolution_stft=float(multi_resolution_stft(heard.samples, original)),
+        picture_l1_db=distance,
+        seconds=audio.seconds,
     )
 
 
@@ -165,8 +186,7 @@ class _Tally:
         self.codes.extend(heard.codes)
         self.encode_seconds += heard.encode_seconds
         self.decode_seconds += heard.decode_seconds
-        for name, distance, seconds in zip(heard.names, heard.distances, heard.lengths, strict=True):
-            self.files.append(FileScore(path=name, log_mel_l1_db=distance, seconds=seconds, label=labels.get(name)))
+        self.files.extend(replace(file, label=labels.get(file.path)) for file in heard.files)
         for name, distance, bits in heard.peers:
             self.distances[name].append(distance)
             self.bits[name] += bits
@@ -174,6 +194,7 @@ class _Tally:
     def report(self, codec: Codec) -> CodecReport:
         seconds = sum(file.seconds for file in self.files)
         codes = torch.cat(self.codes, dim=1)
+        drawn = [file.picture_l1_db for file in self.files if file.picture_l1_db is not None]
         by_label: defaultdict[str, list[float]] = defaultdict(list)
         for file in self.files:
             if file.label is not None:
@@ -182,6 +203,8 @@ class _Tally:
             files=len(self.files),
             audio_seconds=seconds,
             log_mel_l1_db=fmean(file.log_mel_l1_db for file in self.files),
+            multi_resolution_stft=fmean(file.multi_resolution_stft for file in self.files),
+            picture_l1_db=fmean(drawn) if drawn else None,
             perplexity=perplexity(codes, codec.spec.vocab).tolist(),
             codebook_usage=codebook_usage(codes, codec.spec.vocab).tolist(),
             bitrate=codec.spec.bitrate,

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.core import Codec
+from smalti.core import Codec, Tokens
 from smalti.features.mel import MelSettings
 
 
@@ -35,6 +35,10 @@ class PictureCodec(Codec, Protocol):
 
     @property
     def picture(self) -> MelSettings: ...
+    def drawn(self, tokens: Tokens) -> list[Float[Tensor, "band _"]]:
+        """The log-mel pictures (0…1) that tokens stand for, before anything makes them audible; a frame a hop begun."""
+        ...
+
     def heard_through(self, vocoder: Vocoder) -> Codec:
         """The same codec, equal tokens, with another vocoder.
 

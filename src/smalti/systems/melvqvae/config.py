@@ -68,6 +68,7 @@ class AdversaryConfig(Settings):
     kind: Literal["none", "patch"] = "none"
     disc_start: int = Field(default=2001, ge=0, description="step of the codec from which it learns and speaks")
     disc_weight: float = Field(default=0.8, ge=0, description="of what it says, times the adaptive weight")
+    features: float = Field(default=0.0, ge=0, description="weight of the distance of what it hears within")
     min_adapt_weight: float = Field(default=0.0, ge=0, description="least adaptive weight")
     max_adapt_weight: float = Field(default=1.0, ge=0, description="largest adaptive weight")
     disc_conditional: bool = Field(default=False, description="show it beside each picture the one that was coded")

@@ -71,11 +71,13 @@ class PictureAdversary:
         config = self._config
         if not self.adversary.active(step):
             return reconstruction.new_zeros(()), {"disc_factor": 0.0}
-        heard = self.adversary.losses(self._shown(made, real), self._shown(real, real)).adversarial
+        found = self.adversary.losses(self._shown(made, real), self._shown(real, real))
+        heard = found.adversarial
         bounds = {"low": config.min_adapt_weight, "high": config.max_adapt_weight}
         weight = adaptive_weight(reconstruction, heard, last_layer, **bounds) * config.disc_weight
         told = {"disc_factor": 1.0, "d_weight": float(weight), "g_loss": float(heard.detach())}
-        return weight * heard, told
+        told |= {"features": float(found.features.detach())}
+        return weight * heard + config.features * found.features, told
 
     def learn(self, step: int, *, made: Tensor, real: Tensor, rate: float) -> Mapping[str, float]:
         """One update of the judge from the same pictures, if it takes part yet."""

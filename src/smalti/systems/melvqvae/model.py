@@ -11,7 +11,7 @@ from smalti.features import MelSettings, Vocoder, log_mel, preset_of
 from smalti.nn.overlap import Windows
 from smalti.store import fingerprint
 from smalti.systems.melvqvae.autoencoder import MelAutoencoder
-from smalti.systems.melvqvae.pictures import picture_codes
+from smalti.systems.melvqvae.pictures import coded_picture, picture_codes
 
 
 class MelVQVAE:
@@ -110,6 +110,18 @@ class MelVQVAE:
             rows.append(sound[: int(item.lengths[0])])
         padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(tokens.codes.device)
         return Audio(padded, spec.sample_rate, tokens.lengths)
+
+    def drawn(self, tokens: Tokens) -> list[Float[Tensor, "band _"]]:
+        """The picture of every item, ceil(samples / hop of the picture) frames.
+
+        Raises:
+            SpecError: if the tokens are another codec's.
+        """
+        self.spec.require(tokens.spec)
+        model = self.autoencoder
+        frames = [-(-length // model.picture.hop) for length in tokens.lengths.tolist()]
+        pictures = [coded_picture(model, item.codes[0]) for item in tokens.items()]
+        return [picture[:, :count] for picture, count in zip(pictures, frames, strict=True)]
 
     def encoder_stream(self) -> "MelEncoderStream":
         """Audio in, codes out; a window of frames is given as soon as its context has come."""
