@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from smalti.nn.modulation import BranchModulation
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -29,10 +31,17 @@ class Span:
 
 
 class RingCache:
-    """Keys (already turned by their positions) and values of a stack of banded attention layers."""
+    """Keys (already turned by their positions) and values of a stack of banded attention layers.
+
+    Attributes:
+        window: W.
+        offsets: positions written, of each row.
+        told: the last condition, and what it does to the layers: of large models it is a tenth of a step.
+    """
 
     def __init__(self, *, layers: int, batch: int, heads: int, window: int, head_dim: int, device: torch.device):
         self.window = window
+        self.told: tuple[Tensor, list[tuple[BranchModulation, BranchModulation]]] | None = None
         self.offsets = torch.zeros(batch, dtype=torch.int64, device=device)
         shape = (layers, batch, heads, window, head_dim)
         self._keys, self._values = torch.zeros(shape, device=device), torch.zeros(shape, device=device)

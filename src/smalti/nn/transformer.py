@@ -99,12 +99,20 @@ class Transformer(nn.Module):
         visible = span.visible if span else None if present is None else present[:, None, None]
         positions = span.positions if span else torch.arange(rows.shape[1], device=rows.device)[None]
         turn = rotation(positions, head_dim=self.settings.head_dim, stride=self.settings.stride)
-        for layer, (block, parts) in enumerate(zip(self.blocks, self.modulation(condition), strict=True)):
+        for layer, (block, parts) in enumerate(zip(self.blocks, self._parts(condition, cache), strict=True)):
             remember = partial(cache.extend, layer, span) if cache and span else None
             rows = block(rows, parts, turn, remember, visible)
         if cache:
             cache.advance(rows.shape[1])
         return self.norm(rows)
+
+    def _parts(self, condition: Tensor, cache: RingCache | None) -> list[tuple[BranchModulation, BranchModulation]]:
+        """What the condition does to each layer; while it does not move, a history need not ask again."""
+        if cache is None or self.training:
+            return self.modulation(condition)
+        if cache.told is None or not torch.equal(cache.told[0], condition):
+            cache.told = condition, self.modulation(condition)
+        return cache.told[1]
 
     def cache(self, batch: int, device: torch.device) -> RingCache:
         """An empty history for each row of a batch."""
