@@ -37,6 +37,13 @@ def test_the_maker_feels_the_judge_and_the_judge_does_not_feel_the_maker():
     assert all(weight.grad is None and weight.requires_grad for weight in judge.discriminator.parameters())
 
 
+def test_features_that_nobody_weighs_cost_no_pass_and_change_no_score():
+    judge, made = adversary(), waves(1)
+    alone = judge.losses(made, None)
+    assert judge.discriminator.passes == 1 and float(alone.features) == 0
+    assert torch.equal(judge.losses(made, waves(2)).adversarial, alone.adversarial)
+
+
 def test_the_judge_learns_in_one_pass_and_leaves_the_maker_alone():
     judge, made = adversary(), waves(1).requires_grad_()
     before = [weight.clone() for weight in judge.discriminator.parameters()]

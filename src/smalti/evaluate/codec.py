@@ -16,11 +16,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smalti.core import Audio, Codec, DataError, SpecError, Tokens
+from smalti.evaluate.distances import block_frames, picture_blocks, picture_distance, stft_distance
 from smalti.evaluate.opus import Peer
 from smalti.evaluate.reports import to_json
 from smalti.evaluate.yardstick import log_mel_l1_db
-from smalti.features import PictureCodec, hop_by_hop
-from smalti.losses import multi_resolution_stft
+from smalti.features import PictureCodec
 from smalti.nn.threads import spread
 from smalti.quantize import codebook_usage, perplexity
 
@@ -160,12 +160,12 @@ def _scored(codec: Codec, clip: Clip, heard: Audio, drawn: Float[Tensor, "band f
     name, audio = clip
     original, distance = audio.samples.cpu(), None
     if drawn is not None and isinstance(codec, PictureCodec):
-        seen = hop_by_hop(original, codec.picture)[0]
-        distance = float((seen - drawn.cpu()).abs().mean()) * codec.picture.range_db
+        blocks = drawn.cpu().split(block_frames(codec.picture), dim=1)
+        distance = picture_distance(blocks, picture_blocks(original[0], codec.picture), codec.picture)
     return FileScore(
         path=name,
         log_mel_l1_db=log_mel_l1_db(original[0], heard.samples[0], audio.sample_rate),
-        multi_resolution_stft=float(multi_resolution_stft(heard.samples, original)),
+        multi_resolution_stft=stft_distance(heard.samples[0], original[0], audio.sample_rate),
         picture_l1_db=distance,
         seconds=audio.seconds,
     )

@@ -17,13 +17,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smalti.core import Audio, DataError, SpecError
+from smalti.evaluate.distances import picture_blocks, picture_distance, stft_distance
 from smalti.evaluate.reports import to_json
 from smalti.evaluate.yardstick import log_mel_l1_db
-from smalti.features import MelSettings, Vocoder, hop_by_hop
-from smalti.losses import multi_resolution_stft
+from smalti.features import Vocoder, hop_by_hop
 
 Clip = tuple[str, Audio]
-_BLOCK_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,23 +108,11 @@ def score_vocoder_clip(vocoder: Vocoder, samples: Float[Tensor, " sample"]) -> d
     heard = torch.cat([stream.push(frames), stream.flush()])[: len(samples)]
     spent = time.perf_counter() - begin
     return {
-        "picture_l1_db": _picture_distance(heard, samples, picture),
+        "picture_l1_db": picture_distance(picture_blocks(heard, picture), picture_blocks(samples, picture), picture),
         "log_mel_l1_db": log_mel_l1_db(samples, heard, picture.sample_rate),
-        "multi_resolution_stft": _stft_distance(heard, samples, picture.sample_rate),
+        "multi_resolution_stft": stft_distance(heard, samples, picture.sample_rate),
         "real_time_factor": spent * picture.sample_rate / len(samples),
     }
-
-
-def _picture_distance(heard: Tensor, samples: Tensor, picture: MelSettings) -> float:
-    drawn = hop_by_hop(torch.stack([heard, samples]), picture)
-    return float((drawn[0] - drawn[1]).abs().mean()) * picture.range_db
-
-
-def _stft_distance(heard: Tensor, samples: Tensor, sample_rate: int) -> float:
-    """In minutes, so that an hour costs no more memory; the mean weighs them by their samples."""
-    block = _BLOCK_SECONDS * sample_rate
-    pairs = list(zip(heard.split(block), samples.split(block), strict=True))
-    return fmean([float(multi_resolution_stft(a[None], b[None])) for a, b in pairs], weights=[len(a) for a, _ in pairs])
 
 
 def _mean(rows: list[dict[str, float]]) -> VocoderScore:

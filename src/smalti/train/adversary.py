@@ -23,7 +23,7 @@ class Pull:
 
     Attributes:
         adversarial: hinge loss of the maker.
-        features: distance of what the judge hears in made and in real things.
+        features: distance of what the judge hears in made and in real things; 0 if it was not shown real ones.
     """
 
     adversarial: Tensor
@@ -65,19 +65,26 @@ class Adversary:
         """Whether it takes part in a step of the maker."""
         return step >= self.start
 
-    def losses(self, made: Tensor, real: Tensor) -> Pull:
-        """What the maker has to mend; the judge is frozen and, in several processes, asked without being kept equal."""
+    def losses(self, made: Tensor, real: Tensor | None) -> Pull:
+        """What the maker has to mend; the judge is frozen and, in several processes, asked without being kept equal.
+
+        Args:
+            made: things with their graph.
+            real: the same as they should be; None where nobody weighs the features, which saves a pass.
+        """
         self.discriminator.train()
         self.discriminator.requires_grad_(False)
+        features = made.new_zeros(())
         try:
             with self._engine.autocast():
                 told = _full(self.discriminator(made))
-                with torch.no_grad():
-                    wanted = _full(self.discriminator(real))
+                if real is not None:
+                    with torch.no_grad():
+                        wanted = _full(self.discriminator(real))
+                    features = feature_matching(*([verdict.features for verdict in each] for each in (wanted, told)))
         finally:
             self.discriminator.requires_grad_(True)
-        heard = [[verdict.features for verdict in verdicts] for verdicts in (wanted, told)]
-        return Pull(hinge_generator([verdict.score for verdict in told]), feature_matching(*heard))
+        return Pull(hinge_generator([verdict.score for verdict in told]), features)
 
     def learn(self, made: Tensor, real: Tensor, *, rate: float) -> Mapping[str, float]:
         """One update of the judge; its loss, and its mean scores of real and made things."""

@@ -71,12 +71,14 @@ class PictureAdversary:
         config = self._config
         if not self.adversary.active(step):
             return reconstruction.new_zeros(()), {"disc_factor": 0.0}
-        found = self.adversary.losses(self._shown(made, real), self._shown(real, real))
+        wanted = self._shown(real, real) if config.features else None
+        found = self.adversary.losses(self._shown(made, real), wanted)
         heard = found.adversarial
         bounds = {"low": config.min_adapt_weight, "high": config.max_adapt_weight}
         weight = adaptive_weight(reconstruction, heard, last_layer, **bounds) * config.disc_weight
         told = {"disc_factor": 1.0, "d_weight": float(weight), "g_loss": float(heard.detach())}
-        told |= {"features": float(found.features.detach())}
+        if config.features:
+            told["features"] = float(found.features.detach())
         return weight * heard + config.features * found.features, told
 
     def learn(self, step: int, *, made: Tensor, real: Tensor, rate: float) -> Mapping[str, float]:
