@@ -18,6 +18,8 @@ from smalti.nn.modulation import BranchModulation, Modulation, ModulationKind
 from smalti.nn.ring import RingCache
 from smalti.nn.rope import Rotation, rotation
 
+_Parts = tuple[BranchModulation | None, BranchModulation | None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransformerSettings:
@@ -28,8 +30,9 @@ class TransformerSettings:
         layers: attention and feed-forward pairs.
         heads: of attention; each width / heads wide, an even number.
         window: rows that a row sees, itself included.
-        condition_width: of the condition vectors.
+        condition_width: of the condition vectors; 0 for rows that are told nothing.
         modulation: how conditions enter the layers.
+        hidden: width within the feed-forward branch; 0 is about 8/3 of `width`.
         dropout: share of the residual branches' outputs dropped in training.
         stride: rows of a frame, for positions of two parts, frame and row within it; 1 for positions of one.
     """
@@ -38,8 +41,9 @@ class TransformerSettings:
     layers: int
     heads: int
     window: int
-    condition_width: int
+    condition_width: int = 0
     modulation: ModulationKind = "adaln"
+    hidden: int = 0
     dropout: float = 0.0
     stride: int = 1
 
@@ -70,19 +74,14 @@ class Transformer(nn.Module):
     def __init__(self, settings: TransformerSettings):
         super().__init__()
         self.settings = settings
-        self.modulation = Modulation(
-            condition_width=settings.condition_width,
-            width=settings.width,
-            layers=settings.layers,
-            kind=settings.modulation,
-        )
+        self.modulation = _modulation(settings) if settings.condition_width else None
         self.blocks = nn.ModuleList(_Block(settings) for _ in range(settings.layers))
         self.norm = nn.RMSNorm(settings.width)
 
     def forward(
         self,
         rows: Float[Tensor, "batch row dim"],
-        condition: Float[Tensor, "batch #row condition_dim"],
+        condition: Float[Tensor, "batch #row condition_dim"] | None = None,
         cache: RingCache | None = None,
         present: Bool[Tensor, "batch row"] | None = None,
     ) -> Float[Tensor, "batch row dim"]:
@@ -90,7 +89,7 @@ class Transformer(nn.Module):
 
         Args:
             rows: vectors.
-            condition: of every row, or one for all.
+            condition: of every row, or one for all; None for a transformer without conditions.
             cache: what was heard before.
             present: in place of the causal band every row sees all rows that are present, earlier and later; each item
                 needs at least one. What is not present changes no other row.
@@ -106,13 +105,15 @@ class Transformer(nn.Module):
             cache.advance(rows.shape[1])
         return self.norm(rows)
 
-    def _parts(self, condition: Tensor, cache: RingCache | None) -> list[tuple[BranchModulation, BranchModulation]]:
+    def _parts(self, condition: Tensor | None, cache: RingCache | None) -> list[_Parts]:
         """What the condition does to each layer; while it does not move, a history need not ask again."""
+        if self.modulation is None or condition is None:
+            return [(None, None)] * self.settings.layers
         if cache is None or self.training:
-            return self.modulation(condition)
+            return [*self.modulation(condition)]
         if cache.told is None or not torch.equal(cache.told[0], condition):
             cache.told = condition, self.modulation(condition)
-        return cache.told[1]
+        return [*cache.told[1]]
 
     def cache(self, batch: int, device: torch.device) -> RingCache:
         """An empty history for each row of a batch."""
@@ -130,31 +131,52 @@ class Transformer(nn.Module):
 class _Block(nn.Module):
     def __init__(self, settings: TransformerSettings):
         super().__init__()
-        self.norm = nn.RMSNorm(settings.width, elementwise_affine=False)
+        # what conditions scale needs no scale of its own; one norm serves both branches then
+        told = settings.condition_width > 0
+        self.norm = nn.RMSNorm(settings.width, elementwise_affine=not told)
+        self.second_norm = self.norm if told else nn.RMSNorm(settings.width)
         self.attention = BandedAttention(settings.width, heads=settings.heads, window=settings.window)
-        self.feed_forward = _SwiGLU(settings.width)
+        self.feed_forward = _SwiGLU(settings.width, hidden=settings.hidden)
         self.drop = nn.Dropout(settings.dropout)
 
     def forward(
         self,
         rows: Tensor,
-        parts: tuple[BranchModulation, BranchModulation],
+        parts: _Parts,
         turn: Rotation,
         remember: Remember | None,
         visible: Tensor | None,
     ) -> Tensor:
         mixing, thinking = parts
-        heard = self.attention(mixing.before(self.norm(rows)), turn, remember, visible)
-        rows = rows + mixing.after(self.drop(heard))
-        return rows + thinking.after(self.drop(self.feed_forward(thinking.before(self.norm(rows)))))
+        heard = self.attention(_before(self.norm(rows), mixing), turn, remember, visible)
+        rows = rows + _after(self.drop(heard), mixing)
+        thought = self.feed_forward(_before(self.second_norm(rows), thinking))
+        return rows + _after(self.drop(thought), thinking)
+
+
+def _before(rows: Tensor, part: BranchModulation | None) -> Tensor:
+    return rows if part is None else part.before(rows)
+
+
+def _after(rows: Tensor, part: BranchModulation | None) -> Tensor:
+    return rows if part is None else part.after(rows)
+
+
+def _modulation(settings: TransformerSettings) -> Modulation:
+    return Modulation(
+        condition_width=settings.condition_width,
+        width=settings.width,
+        layers=settings.layers,
+        kind=settings.modulation,
+    )
 
 
 class _SwiGLU(nn.Module):
     """W3 (silu(W1 x) · W2 x), hidden ≈ 8/3 of the width. Source: arXiv:2002.05202, eq. 6."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, *, hidden: int = 0):
         super().__init__()
-        hidden = -(-8 * width // 3 // 32) * 32
+        hidden = hidden or -(-8 * width // 3 // 32) * 32
         self.project_in = nn.Linear(width, 2 * hidden, bias=False)
         self.project_out = nn.Linear(hidden, width, bias=False)
 

@@ -30,12 +30,20 @@ class ResidualVectorQuantizer(nn.Module):
             quantizer.start(residual)
             residual = residual - quantizer.decode(quantizer.encode(residual))
 
-    def forward(self, latents: Float[Tensor, "batch dim frame"], *, restart_below: float = 0.0) -> Quantized:
-        """Quantise, learning as `VectorQuantizer.forward` does; the loss is the mean over codebooks."""
+    def forward(
+        self, latents: Float[Tensor, "batch dim frame"], *, restart_below: float = 0.0, depth: int | None = None
+    ) -> Quantized:
+        """Quantise, learning as `VectorQuantizer.forward` does; the loss is the mean over codebooks.
+
+        Args:
+            latents: in any precision.
+            restart_below: as of `VectorQuantizer.forward`.
+            depth: only the first so many codebooks take part and learn; None is all.
+        """
         with torch.autocast(latents.device.type, enabled=False):
             latents = latents.float()
             residual, codes, losses = latents, [], []
-            for quantizer in self._quantizers:
+            for quantizer in self._quantizers[:depth]:
                 step = quantizer(residual, restart_below=restart_below)
                 residual = residual - step.vectors.detach()
                 codes.append(step.codes)
@@ -43,15 +51,17 @@ class ResidualVectorQuantizer(nn.Module):
             # the chosen vectors are what the residual lacks; detached, their gradient goes to the latents whole
             return Quantized(latents - residual.detach(), torch.cat(codes, dim=1), torch.stack(losses).mean())
 
-    def encode(self, latents: Float[Tensor, "batch dim frame"]) -> Int64[Tensor, "batch codebook frame"]:
-        """Codes of all codebooks, the coarsest first."""
+    def encode(
+        self, latents: Float[Tensor, "batch dim frame"], *, depth: int | None = None
+    ) -> Int64[Tensor, "batch codebook frame"]:
+        """Codes of the first `depth` codebooks (None: all), the coarsest first."""
         codes: list[Tensor] = []
-        for quantizer in self._quantizers:
+        for quantizer in self._quantizers[:depth]:
             codes.append(quantizer.encode(latents))
             latents = latents - quantizer.decode(codes[-1])
         return torch.cat(codes, dim=1)
 
     def decode(self, codes: Int64[Tensor, "batch codebook frame"]) -> Float[Tensor, "batch dim frame"]:
-        """The sum of the code vectors."""
-        rows = zip(self._quantizers, codes.split(1, dim=1), strict=True)
+        """The sum of the code vectors, of the first codebooks if there are codes of fewer than all."""
+        rows = zip(self._quantizers, codes.split(1, dim=1), strict=False)
         return torch.stack([quantizer.decode(row) for quantizer, row in rows]).sum(dim=0)

@@ -1,0 +1,99 @@
+"""All that the codec has learnt, in one module: ends, query nets and codes, at any window and number of codebooks."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from smalti.core import ParameterError
+from smalti.quantize import Quantized, ResidualVectorQuantizer
+from smalti.systems.almtokenizer.config import ModelConfig, SpectralEndsConfig
+from smalti.systems.almtokenizer.ends import Back, Front
+from smalti.systems.almtokenizer.query import QueryDecoder, QueryEncoder
+from smalti.systems.almtokenizer.spectral import SpectralBack, SpectralFront
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What the decoder knows of frames.
+
+    Attributes:
+        frames: its guess, in the front's numbers.
+        hidden: all it knows.
+    """
+
+    frames: Float[Tensor, "batch frame dim"]
+    hidden: Float[Tensor, "batch frame width"]
+
+
+class QueryNet(nn.Module):
+    """Samples to queries, queries to codes, codes to samples.
+
+    Attributes:
+        config: of the model.
+        front, back: its ends.
+        hop: samples of a frame.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        """Lay the net out, unlearnt.
+
+        Raises:
+            ParameterError: if the settings do not fit each other.
+        """
+        super().__init__()
+        low, high = config.windows
+        if not 1 <= low <= config.window <= high:
+            raise ParameterError(f"window {config.window} is outside {low}…{high}; choose one in that range")
+        for net in (config.encoder, config.decoder):
+            if net.attention <= high:
+                found = f"attention over {net.attention} rows"
+                raise ParameterError(f"{found} is less than a group of {high + 1}; choose at least {high + 1}")
+        self.config = config
+        self.front, self.back = _ends(config)
+        self.hop: int = self.front.hop
+        dim, codes = self.front.dim, config.codes
+        self.encoder = QueryEncoder(config.encoder, dim=dim)
+        self.to_codes = nn.Linear(config.encoder.width, codes.dim)
+        self.quantizer = ResidualVectorQuantizer(
+            dim=codes.dim, codebooks=codes.codebooks, vocab=codes.vocab, decay=codes.decay
+        )
+        self.decoder = QueryDecoder(config.decoder, dim=codes.dim)
+        self.to_frames = nn.Linear(config.decoder.width, dim)
+
+    def analyse(self, samples: Float[Tensor, "batch sample"], window: int) -> Float[Tensor, "batch query width"]:
+        """The encoder's query vectors; `samples` is a multiple of window · hop long."""
+        return self.encoder(self.front.forward(samples), window)
+
+    def quantize(
+        self, queries: Float[Tensor, "batch query width"], *, depth: int | None = None, restart_below: float = 0.0
+    ) -> Quantized:
+        """Codes of the queries by the first `depth` codebooks (None: all), learning in training mode."""
+        latents = self.to_codes(queries).mT
+        return self.quantizer(latents, depth=depth, restart_below=restart_below)
+
+    def codes(
+        self, queries: Float[Tensor, "batch query width"], *, depth: int | None = None
+    ) -> Int64[Tensor, "batch codebook query"]:
+        """Codes of the queries by the first `depth` codebooks."""
+        return self.quantizer.encode(self.to_codes(queries).mT, depth=depth)
+
+    def vectors(self, codes: Int64[Tensor, "batch codebook query"]) -> Float[Tensor, "batch query dim"]:
+        """The sums of the code vectors, of as many codebooks as are given."""
+        return self.quantizer.decode(codes).mT
+
+    def guess(self, vectors: Float[Tensor, "batch query dim"], window: int) -> Guess:
+        """What the decoder makes of quantised queries."""
+        hidden = self.decoder(vectors, window)
+        return Guess(self.to_frames(hidden), hidden)
+
+    def sound(self, guess: Guess, lengths: Int64[Tensor, " batch"] | None = None) -> Float[Tensor, "batch sample"]:
+        """Samples of what the decoder knows; `lengths` in frames, as of `Back`."""
+        return self.back.forward(guess.frames, guess.hidden, lengths)
+
+
+def _ends(config: ModelConfig) -> tuple[Front, Back]:
+    if isinstance(config.ends, SpectralEndsConfig):
+        front = SpectralFront(config.ends, config.sample_rate)
+        return front, SpectralBack(config.ends, width=config.decoder.width)
+    raise ParameterError("found ends of the kind seanet, wanted spectral; the others are not there yet")

@@ -1,0 +1,143 @@
+"""The spectral ends: log-mel frames in, and a head that makes them audible by an inverse STFT.
+
+Source of the head: Siuzdak 2023 (Vocos, arXiv:2306.00814). Differs: causal blocks, frames in the middle of their hops.
+"""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from smalti.core import ParameterError
+from smalti.features import MelSettings, mel
+from smalti.nn.causal import CausalConvNeXtBlock
+from smalti.systems.almtokenizer.config import SpectralEndsConfig
+
+_FLOOR_DB = -80.0
+_MIDDLE_DB, _SPREAD_DB = -60.0, 25.0
+_QUIETEST, _LOUDEST = -14.0, 5.5  # ln of a magnitude
+
+
+class SpectralFront(nn.Module):
+    """Log-mel levels at several windows, centred on the middle of each hop: (dB + 60) / 25. Nothing is learnt.
+
+    Attributes:
+        hop, dim, ahead: as of `Front`.
+    """
+
+    def __init__(self, config: SpectralEndsConfig, sample_rate: int) -> None:
+        super().__init__()
+        self.hop, self.dim = config.hop, config.bands * len(config.windows)
+        self._pictures = [
+            MelSettings(
+                sample_rate=sample_rate,
+                n_fft=window,
+                hop=config.hop,
+                bands=config.bands,
+                low_hz=0.0,
+                high_hz=sample_rate / 2,
+                norm="sum",
+                unit="sine",
+                floor_db=_FLOOR_DB,
+                ceiling_db=0.0,
+                aligned="middle",
+            )
+            for window in config.windows
+        ]
+        self.lead = max(picture.lead for picture in self._pictures)
+        self.ahead = self.lead
+
+    def forward(self, samples: Float[Tensor, "batch sample"]) -> Float[Tensor, "batch frame dim"]:
+        """A frame for each whole hop; silence beyond the ends."""
+        return self.valid(nn.functional.pad(samples, (self.lead, self.ahead)))
+
+    def valid(self, samples: Float[Tensor, "batch sample"]) -> Float[Tensor, "batch frame dim"]:
+        """Frames whose `lead` samples before and `ahead` samples behind are given as well."""
+        frames = (samples.shape[1] - self.lead - self.ahead) // self.hop
+        levels: list[Tensor] = []
+        for picture in self._pictures:
+            first = self.lead - picture.lead
+            inside = samples[:, first : first + (frames - 1) * self.hop + picture.n_fft]
+            heard = mel(inside.float(), picture, centred=False)
+            levels.append(20 * heard.clamp(min=10 ** (_FLOOR_DB / 20)).log10())
+        return ((torch.cat(levels, dim=1) - _MIDDLE_DB) / _SPREAD_DB).mT
+
+
+class SpectralBack(nn.Module):
+    """Causal ConvNeXt blocks, then magnitude and phase of every frame, then overlapping windows.
+
+    Attributes:
+        hop, dim, ahead: as of `Back`.
+    """
+
+    def __init__(self, config: SpectralEndsConfig, *, width: int) -> None:
+        """Lay the head out.
+
+        Args:
+            config: of the ends.
+            width: of what the decoder knows beside its frames.
+        Raises:
+            ParameterError: if the hop does not divide half of n_fft.
+        """
+        super().__init__()
+        self.hop, self.dim = config.hop, config.bands * len(config.windows)
+        self.n_fft = config.n_fft
+        if config.n_fft % (2 * config.hop):
+            raise ParameterError(f"n_fft {config.n_fft} is no multiple of twice the hop {config.hop}; choose one")
+        self.ahead = config.n_fft // (2 * config.hop)
+        self.lead = (config.n_fft - config.hop) // 2
+        self.from_frames = nn.Linear(self.dim, config.width)
+        self.from_hidden = nn.Linear(width, config.width)
+        blocks = [CausalConvNeXtBlock(config.width, config.hidden, scale=0.3) for _ in range(config.blocks)]
+        self.blocks: nn.ModuleList = nn.ModuleList(blocks)
+        self._blocks = tuple(blocks)
+        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+        self.out = nn.Linear(config.width, config.n_fft + 2)
+        nn.init.trunc_normal_(self.out.weight, std=0.02)
+        nn.init.zeros_(self.out.bias)
+        nn.init.constant_(self.out.bias[: config.n_fft // 2 + 1], -2.0)
+        self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
+
+    window: Tensor
+
+    def forward(
+        self,
+        frames: Float[Tensor, "batch frame dim"],
+        hidden: Float[Tensor, "batch frame width"] | None = None,
+        lengths: Int64[Tensor, " batch"] | None = None,
+    ) -> Float[Tensor, "batch sample"]:
+        """hop samples for each frame; see `Back`."""
+        count = frames.shape[1]
+        present = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)
+        if lengths is not None:
+            present = torch.arange(count, device=frames.device) < lengths[:, None]
+        inner = self.from_frames(frames)
+        if hidden is not None:
+            inner = inner + self.from_hidden(hidden)
+        inner = inner.mT
+        for block in self._blocks:
+            inner, _ = block.step(inner)
+        told = self.out(self.norm(inner.mT))
+        with torch.autocast(frames.device.type, enabled=False):
+            pieces = self._pieces(told.float()) * present[..., None]
+            energy = self.window.square() * present[..., None]
+            inside = slice(self.lead, self.lead + count * self.hop)
+            total, weight = (overlap_add(each, self.hop)[:, inside] for each in (pieces, energy))
+            # where no frame is, nothing sounds
+            return total / weight.clamp(min=1e-3)
+
+    def _pieces(self, told: Float[Tensor, "batch frame numbers"]) -> Float[Tensor, "batch frame sample"]:
+        """Windowed waveform of every frame."""
+        level, angle = told.chunk(2, dim=-1)
+        spectrum = torch.polar(level.clamp(_QUIETEST, _LOUDEST).exp(), angle)
+        return torch.fft.irfft(spectrum, n=self.n_fft) * self.window
+
+
+def overlap_add(pieces: Float[Tensor, "batch frame sample"], hop: int) -> Float[Tensor, "batch total"]:
+    """Sum pieces, each a multiple of the hop long, one hop after another."""
+    batch, count, length = pieces.shape
+    parts = length // hop
+    total = pieces.new_zeros(batch, count + parts - 1, hop)
+    cut = pieces.reshape(batch, count, parts, hop)
+    for part in range(parts):
+        total[:, part : part + count] += cut[:, :, part]
+    return total.reshape(batch, -1)
