@@ -7,6 +7,7 @@ from smalti.losses.adversarial import (
     hinge_generator,
     relative_feature_matching,
 )
+from smalti.losses.codec import SpectralDistances
 from smalti.losses.ends import ended
 from smalti.losses.latents import (
     FreeBits,
@@ -27,6 +28,7 @@ __all__ = [
     "PUBLISHED_SCALES",
     "FreeBits",
     "Resolution",
+    "SpectralDistances",
     "active_units",
     "adaptive_weight",
     "ended",
