@@ -5,6 +5,9 @@ import torch
 from smalti.core import Audio, ParameterError, SpecError, Tokens, TokenSpec
 from smalti.store import fingerprint
 from smalti.systems.almtokenizer.net import QueryNet
+from smalti.systems.almtokenizer.streams import ALMDecoderStream, ALMEncoderStream, Analysis, Synthesis
+
+_PIECE = 1 << 20  # samples handed on at once; a sound of any length is heard in blocks
 
 
 class ALMTokenizer:
@@ -69,9 +72,10 @@ class ALMTokenizer:
                 f"audio is at {audio.sample_rate} Hz, this codec at {spec.sample_rate} Hz; "
                 "resample it first (smalti.audio.resample)"
             )
-        samples = audio.zero_padded().samples
-        samples = torch.nn.functional.pad(samples, (0, -samples.shape[1] % spec.hop))
-        codes = self.net.codes(self.net.analyse(samples, self.window), depth=self.codebooks)
+        analysis = Analysis(self.net, self.window, batch=len(audio.lengths))
+        pieces = audio.zero_padded().samples.split(_PIECE, dim=1)
+        queries = torch.cat([*(analysis.push(piece) for piece in pieces), analysis.flush()], dim=1)
+        codes = self.net.codes(queries, depth=self.codebooks).to(audio.lengths.device)
         inside = torch.arange(codes.shape[2], device=codes.device) < -(-audio.lengths // spec.hop)[:, None]
         return Tokens(torch.where(inside[:, None], codes, 0), spec, audio.lengths)
 
@@ -83,10 +87,25 @@ class ALMTokenizer:
             SpecError: if the tokens are another codec's, or of another view.
         """
         self.spec.require(tokens.spec)
-        guess = self.net.guess(self.net.vectors(tokens.codes), self.window)
-        sound = self.net.sound(guess, tokens.frames * self.window)
+        synthesis = Synthesis(self.net, self.window, batch=len(tokens.lengths))
+        present = torch.arange(tokens.codes.shape[2], device=tokens.lengths.device) < tokens.frames[:, None]
+        sound = torch.cat([synthesis.push(tokens.codes, present), synthesis.flush()], dim=1).to(tokens.lengths.device)
         longest = int(tokens.lengths.max()) if len(tokens.lengths) else 0
         return Audio(sound[:, :longest], tokens.spec.sample_rate, tokens.lengths).zero_padded()
+
+    def encoder_stream(self) -> ALMEncoderStream:
+        """Audio in, codes out; memory stays that of a block."""
+        return ALMEncoderStream(self.net, window=self.window, codebooks=self.codebooks)
+
+    def decoder_stream(self) -> ALMDecoderStream:
+        """Codes in, audio out; memory stays that of a block."""
+        return ALMDecoderStream(self.net, window=self.window)
+
+    @property
+    def parameter_count(self) -> int:
+        """Numbers that were learnt, code vectors included."""
+        books = [value for name, value in self.net.named_buffers() if name.endswith("vectors")]
+        return sum(value.numel() for value in [*self.net.parameters(), *books])
 
     def _named_by_weights(self) -> str:
         """Hashed anew only if a tensor was written to since."""
