@@ -5,7 +5,7 @@ import torch
 
 from smalti.core import Audio
 from smalti.systems.almtokenizer import ALMTokenizer, ModelConfig, QueryNet, streams
-from smalti.systems.almtokenizer.config import CodesConfig, QueryNetConfig, SpectralEndsConfig
+from smalti.systems.almtokenizer.config import CodesConfig, QueryNetConfig, SeanetEndsConfig, SpectralEndsConfig
 from smalti.systems.almtokenizer.streams import Analysis, Synthesis
 
 RATE, HOP = 24000, 320
@@ -13,11 +13,17 @@ NARROW = QueryNetConfig(width=16, layers=3, heads=2, attention=13)
 LENGTHS = (1, 319, 320, 321, 24001)
 
 
-@pytest.fixture(scope="module")
-def alm() -> ALMTokenizer:
+ENDS = {
+    "spectral": SpectralEndsConfig(bands=20, width=12, hidden=16, blocks=2),
+    "seanet": SeanetEndsConfig(dim=6, filters=2, lstm=1),
+}
+LATENCY = {"spectral": (864, 480), "seanet": (0, 0)}
+
+
+@pytest.fixture(scope="module", params=ENDS)
+def alm(request: pytest.FixtureRequest) -> ALMTokenizer:
     torch.manual_seed(0)
-    ends = SpectralEndsConfig(bands=20, width=12, hidden=16, blocks=2)
-    config = ModelConfig(ends=ends, encoder=NARROW, decoder=NARROW, codes=CodesConfig(vocab=32, dim=6))
+    config = ModelConfig(ends=ENDS[request.param], encoder=NARROW, decoder=NARROW, codes=CodesConfig(vocab=32, dim=6))
     return ALMTokenizer(QueryNet(config).eval())
 
 
@@ -74,7 +80,7 @@ def test_a_code_comes_with_the_last_sample_that_it_hears_and_sound_with_its_last
 ) -> None:
     view = alm.at(window=window)
     hop, ahead, delay = view.spec.hop, view.net.front.ahead, view.net.back.delay
-    assert (ahead, delay) == (864, 480)
+    assert (ahead, delay) == LATENCY[view.net.config.ends.kind]
     encoder, decoder = view.encoder_stream(), view.decoder_stream()
     assert encoder.push(noise(hop + ahead - 1)).shape[1] == 0
     assert encoder.push(noise(1)).shape[1] == 1
