@@ -5,6 +5,7 @@ from smalti.core.conditions import Condition, Parameter, Scale, Schema
 from smalti.core.errors import ConfigError, DataError, ParameterError, SmaltiError, SpecError, StoreError, nearest
 from smalti.core.protocols import (
     Codec,
+    CodecViews,
     DecoderStream,
     Embedding,
     Encoder,
@@ -19,10 +20,12 @@ from smalti.core.protocols import (
     TokenLM,
 )
 from smalti.core.tokens import Tokens, TokenSpec
+from smalti.core.views import fitted
 
 __all__ = [
     "Audio",
     "Codec",
+    "CodecViews",
     "Condition",
     "ConfigError",
     "DataError",
@@ -47,5 +50,6 @@ __all__ = [
     "TokenSpec",
     "Tokenizer",
     "Tokens",
+    "fitted",
     "nearest",
 ]

@@ -1,5 +1,7 @@
 """The codec: one net at many rates. Each view (`at`) is a codec with its own spec over the same weights."""
 
+from dataclasses import replace
+
 import torch
 
 from smalti.core import Audio, ParameterError, SpecError, Tokens, TokenSpec
@@ -45,7 +47,41 @@ class ALMTokenizer:
         Raises:
             ParameterError: if it has no such window or codebooks.
         """
-        return ALMTokenizer(self.net, window=window or self.window, codebooks=codebooks or self.codebooks)
+        view = ALMTokenizer(
+            self.net,
+            window=self.window if window is None else window,
+            codebooks=self.codebooks if codebooks is None else codebooks,
+        )
+        view._fingerprint = self._fingerprint
+        return view
+
+    def fitting(self, spec: TokenSpec, what: str = "these tokens") -> "ALMTokenizer":
+        """The view whose tokens have this spec.
+
+        Raises:
+            SpecError: if they are another codec's, or of a rate that this one does not have; names found and wanted.
+        """
+        mine = self.spec
+        replace(mine, hop=spec.hop, codebooks=spec.codebooks).require(spec, what)
+        window, rest = divmod(spec.hop, self.net.hop)
+        if rest or window not in self.windows or not 1 <= spec.codebooks <= self.most_codebooks:
+            frame, low, high = self.net.hop, self.windows[0], self.windows[-1]
+            raise SpecError(
+                f"{what} have hop {spec.hop} and {spec.codebooks} codebooks, wanted a hop of {low}…{high} "
+                f"times {frame} and 1…{self.most_codebooks} codebooks; encode the audio again with this codec"
+            )
+        return self.at(window=window, codebooks=spec.codebooks)
+
+    @property
+    def windows(self) -> range:
+        """How many frames a query may stand for."""
+        low, high = self.net.config.windows
+        return range(low, high + 1)
+
+    @property
+    def most_codebooks(self) -> int:
+        """How many codebooks the net has."""
+        return self.net.config.codes.codebooks
 
     @property
     def spec(self) -> TokenSpec:
