@@ -68,7 +68,8 @@ class SpectralFront(nn.Module):
         for picture in self._pictures:
             first = self.lead - picture.lead
             inside = samples[:, first : first + (frames - 1) * self.hop + picture.n_fft]
-            heard = mel(inside.float(), picture, centred=False)
+            with torch.autocast(samples.device.type, enabled=False):
+                heard = mel(inside.float(), picture, centred=False)
             levels.append(20 * heard.clamp(min=10 ** (_FLOOR_DB / 20)).log10())
         return ((torch.cat(levels, dim=1) - _MIDDLE_DB) / _SPREAD_DB).mT
 
