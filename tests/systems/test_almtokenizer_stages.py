@@ -1,6 +1,10 @@
 """Two stages: what each teaches and holds still, what the second takes of the first, and what is thrown away."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,7 @@ from smalti.systems.show import show, verify
 from smalti.systems.training import train
 
 _PRESETS = Path(room.__file__).parent / "presets"
+_TESTS = Path(__file__).parents[1]
 _RATE = 24000
 STAGE1, STAGE2 = "almtokenizer/stage1", "almtokenizer/stage2"
 
@@ -217,3 +222,15 @@ def test_a_run_without_a_loss_says_so() -> None:
 def test_only_the_first_recordings_are_heard_if_asked() -> None:
     recipe = _recipe("stage1", "train.recordings=2", held_out=1)
     assert {name for step in range(20) for name in recipe.clips(step)} == {"waveform 0", "waveform 1"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["tiny", "stage1", "stage2"])
+def test_two_processes_draw_one_window_hear_other_clips_and_share_all_weights(preset: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_TESTS), *sys.path]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "faults.alm_processes", preset, str(tmp_path)]
+    subprocess.run(command, check=True, env=environment, stderr=subprocess.PIPE, timeout=300)
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text("utf-8")) for rank in (0, 1))
+    assert first["windows"] == second["windows"] and len(set(first["windows"])) > 1
+    assert first["clips"] != second["clips"]
+    assert first["weights"] == second["weights"]
