@@ -11,6 +11,7 @@ from smalti.quantize import Quantized, ResidualVectorQuantizer
 from smalti.systems.almtokenizer.config import ModelConfig, SpectralEndsConfig
 from smalti.systems.almtokenizer.ends import Back, Front
 from smalti.systems.almtokenizer.query import QueryDecoder, QueryEncoder
+from smalti.systems.almtokenizer.seanet import SeanetBack, SeanetFront
 from smalti.systems.almtokenizer.spectral import SpectralBack, SpectralFront
 
 
@@ -151,4 +152,4 @@ def _ends(config: ModelConfig) -> tuple[Front, Back]:
     if isinstance(config.ends, SpectralEndsConfig):
         front = SpectralFront(config.ends, config.sample_rate)
         return front, SpectralBack(config.ends, width=config.decoder.width)
-    raise ParameterError("found ends of the kind seanet, wanted spectral; the others are not there yet")
+    return SeanetFront(config.ends), SeanetBack(config.ends)
