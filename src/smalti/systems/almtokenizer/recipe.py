@@ -27,7 +27,7 @@ from smalti.systems.almtokenizer.learning import LearningNet, Learnt
 from smalti.systems.almtokenizer.mae import hide_frames
 from smalti.systems.almtokenizer.objective import Objective, yardstick
 from smalti.systems.almtokenizer.stages import ends_of, is_end, take_ends
-from smalti.train import Engine, Samples, Schedule, set_rate, update
+from smalti.train import Engine, Muon, Samples, Schedule, set_rate, update
 
 _SHOWN = 3
 _SHOWN_WINDOWS = (3, 6, 10)
@@ -70,9 +70,7 @@ class ALMTokenizerRecipe:
             self.learning = LearningNet(config)
             self.adversary = self._judges()
         self.net, self._whole = self.learning.codec, train.stage != "autoencoder"
-        weights = list(self.learning.learning())
-        optimiser = torch.optim.AdamW(weights, betas=train.betas, weight_decay=train.weight_decay, fused=True)
-        self._trained, self.optimiser = self.engine.setup(self.learning, optimiser)
+        self._trained, self.optimiser = self.engine.setup(self.learning, self._steps_down())
         self.sounds = SoundClips(source, model=config.model, train=train, hop=self.net.hop, held_out=held_out)
         self.objective = Objective(train.lambdas, sample_rate=config.model.sample_rate, hop=self.net.hop)
         rate = Schedule(peak=train.learning_rate, final=train.final_rate, warmup=train.warmup, shape="cosine")
@@ -175,6 +173,18 @@ class ALMTokenizerRecipe:
 
     def _heard(self, most: int) -> list[Audio]:
         return heard(self.sounds.pieces, self.config.model.sample_rate, most=most)
+
+    def _steps_down(self) -> Muon:
+        """The optimiser of what the stage teaches."""
+        train, learning = self.config.train, list(self.learning.learning())
+        inner = [weight for weight in self.net.inner_matrices() if weight.requires_grad] if train.matrix_rate else []
+        return Muon(
+            inner,
+            [weight for weight in learning if all(weight is not each for each in inner)],
+            betas=train.betas,
+            weight_decay=train.weight_decay,
+            matrix_rate=train.matrix_rate,
+        )
 
     def _judges(self) -> SoundAdversary | None:
         judge, train = self.config.judge, self.config.train
