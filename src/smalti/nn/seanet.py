@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -37,6 +38,20 @@ class Chain(nn.Module):
             frames, held = layer.step(frames, None if past is None else past[place])
             kept.append(held)
         return frames, tuple(kept)
+
+    def whole(self, frames: Float[Tensor, "batch dim frame"], block: int) -> Float[Tensor, "batch to rate"]:
+        """What they make of a whole sound; `block` inputs at a time, if nothing is to be learnt from it.
+
+        What a block needs stays near the processor, and memory does not grow with the sound.
+        """
+        if torch.is_grad_enabled():
+            return self.step(frames)[0]
+        pieces: list[Tensor] = []
+        past = None
+        for piece in frames.split(block, dim=2):
+            made, past = self.step(piece, past)
+            pieces.append(made)
+        return torch.cat(pieces, dim=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
