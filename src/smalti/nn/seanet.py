@@ -20,11 +20,22 @@ Past = tuple[Tensor, ...]
 """What a chain needs of the past: a tensor a layer."""
 
 
+_BLOCK = 256
+"""Frames that a chain works on at a time: what they need stays near the processor."""
+
+
 class Chain(nn.Module):
     """Layers with an open past, one behind the other."""
 
-    def __init__(self, layers: Iterator[tuple[str, nn.Module]]) -> None:
+    def __init__(self, layers: Iterator[tuple[str, nn.Module]], *, block: int) -> None:
+        """One layer behind the other.
+
+        Args:
+            layers: by name.
+            block: inputs to take at a time where nothing is to be learnt, however many are given.
+        """
         super().__init__()
+        self.block = block
         for name, layer in layers:
             self.add_module(name, layer)
 
@@ -32,26 +43,22 @@ class Chain(nn.Module):
         self, frames: Float[Tensor, "batch dim frame"], past: Sequence[Tensor] | None = None
     ) -> tuple[Float[Tensor, "batch to rate"], Past]:
         """What they make of the next frames, and what the next call needs."""
+        if torch.is_grad_enabled() or frames.shape[2] <= self.block:
+            return self._step(frames, past)
+        made: list[Tensor] = []
+        for piece in frames.split(self.block, dim=2):
+            rest, past = self._step(piece, past)
+            made.append(rest)
+        assert isinstance(past, tuple)
+        return torch.cat(made, dim=2), past
+
+    def _step(self, frames: Tensor, past: Sequence[Tensor] | None) -> tuple[Tensor, Past]:
         kept: list[Tensor] = []
         for place, layer in enumerate(self.children()):
             assert isinstance(layer, Stepping)
             frames, held = layer.step(frames, None if past is None else past[place])
             kept.append(held)
         return frames, tuple(kept)
-
-    def whole(self, frames: Float[Tensor, "batch dim frame"], block: int) -> Float[Tensor, "batch to rate"]:
-        """What they make of a whole sound; `block` inputs at a time, if nothing is to be learnt from it.
-
-        What a block needs stays near the processor, and memory does not grow with the sound.
-        """
-        if torch.is_grad_enabled():
-            return self.step(frames)[0]
-        pieces: list[Tensor] = []
-        past = None
-        for piece in frames.split(block, dim=2):
-            made, past = self.step(piece, past)
-            pieces.append(made)
-        return torch.cat(pieces, dim=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +91,14 @@ class SeanetEncoder(Chain):
     """[batch, 1, k · hop samples] to [batch, dim, k]."""
 
     def __init__(self, sizes: SeanetSizes) -> None:
-        super().__init__(_encoder(sizes))
+        super().__init__(_encoder(sizes), block=_BLOCK * sizes.hop)
 
 
 class SeanetDecoder(Chain):
     """[batch, dim, k] to [batch, 1, k · hop samples]: the encoder mirrored."""
 
     def __init__(self, sizes: SeanetSizes) -> None:
-        super().__init__(_decoder(sizes))
+        super().__init__(_decoder(sizes), block=_BLOCK)
 
 
 def _encoder(sizes: SeanetSizes) -> Iterator[tuple[str, nn.Module]]:

@@ -10,9 +10,6 @@ from torch import Tensor, nn
 from smalti.nn.seanet import Past, SeanetDecoder, SeanetEncoder, SeanetSizes
 from smalti.systems.almtokenizer.config import SeanetEndsConfig
 
-_BLOCK = 256
-"""Frames that are heard or made at a time."""
-
 
 class SeanetFront(nn.Module):
     """Samples to frames.
@@ -28,8 +25,7 @@ class SeanetFront(nn.Module):
 
     def forward(self, samples: Float[Tensor, "batch sample"]) -> Float[Tensor, "batch frame dim"]:
         """A frame for each whole hop."""
-        samples = samples[:, None, : samples.shape[1] // self.hop * self.hop]
-        return self.net.whole(samples, _BLOCK * self.hop).mT
+        return self.step(samples[:, : samples.shape[1] // self.hop * self.hop])[0]
 
     def step(
         self, samples: Float[Tensor, "batch sample"], past: Sequence[Tensor] | None = None
@@ -58,7 +54,7 @@ class SeanetBack(nn.Module):
         lengths: Int64[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch sample"]:
         """hop samples for each frame."""
-        return self.net.whole(frames.mT, _BLOCK)[:, 0]
+        return self.step(frames)[0]
 
     def step(
         self,
