@@ -54,7 +54,7 @@ class SeanetBack(nn.Module):
         lengths: Int64[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch sample"]:
         """hop samples for each frame."""
-        return self.step(frames)[0]
+        return self.step(frames, hidden)[0]
 
     def step(
         self,
