@@ -29,7 +29,7 @@ def noise(samples: int, seed: int = 0) -> torch.Tensor:
 def test_ends_in_blocks_are_ends_at_once(alm: ALMTokenizer, block: int) -> None:
     front, back = alm.net.front, alm.net.back
     assert isinstance(front, SeanetFront) and isinstance(back, SeanetBack)
-    assert isinstance(front, Front) and isinstance(back, Back) and (front.ahead, back.ahead) == (0, 0)
+    assert isinstance(front, Front) and isinstance(back, Back) and (front.ahead, back.delay) == (0, 0)
     sound = noise(90 * front.hop)[None]
     whole = front.forward(sound)
     assert whole.shape == (1, 90, ENDS.dim)

@@ -4,7 +4,7 @@ nothing.
 
 from collections.abc import Sequence
 
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from smalti.nn.seanet import Past, SeanetDecoder, SeanetEncoder, SeanetSizes
@@ -39,13 +39,13 @@ class SeanetBack(nn.Module):
     """Frames to samples; all that it hears are frames, so that what it learnt with the front alone stays true.
 
     Attributes:
-        hop, dim, ahead: as of `Back`.
+        hop, dim, delay: as of `Back`.
     """
 
     def __init__(self, config: SeanetEndsConfig) -> None:
         super().__init__()
         self.net = SeanetDecoder(sizes := seanet_sizes(config))
-        self.hop, self.dim, self.ahead = sizes.hop, sizes.dim, 0
+        self.hop, self.dim, self.delay = sizes.hop, sizes.dim, 0
 
     def forward(
         self,
@@ -61,6 +61,7 @@ class SeanetBack(nn.Module):
         frames: Float[Tensor, "batch frame dim"],
         hidden: Float[Tensor, "batch frame width"] | None = None,
         past: Sequence[Tensor] | None = None,
+        present: Bool[Tensor, "batch frame"] | None = None,
     ) -> tuple[Float[Tensor, "batch sample"], Past]:
         """Samples of the next frames, and what the next call needs."""
         samples, past = self.net.step(frames.mT, past)
