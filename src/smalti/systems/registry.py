@@ -205,6 +205,25 @@ def _vocoder_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return VocoderRecipe(settings, Manifest.read(data), engine=engine)
 
 
+def _almtokenizer(folder: Path) -> Codec:
+    from smalti.systems.almtokenizer import load_almtokenizer
+
+    return load_almtokenizer(folder)
+
+
+def _almtokenizer_settings() -> type[Settings]:
+    from smalti.systems.almtokenizer import ALMTokenizerConfig
+
+    return ALMTokenizerConfig
+
+
+def _almtokenizer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.data.manifest import Manifest
+    from smalti.systems.almtokenizer import ALMTokenizerRecipe
+
+    return ALMTokenizerRecipe(settings, Manifest.read(data), engine=engine)
+
+
 def _synthformer(folder: Path) -> TokenLM:
     from smalti.systems.synthformer import load_synthformer
 
@@ -248,6 +267,7 @@ def _melgpt_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
 SYSTEMS: Mapping[str, System] = {
     "mulaw": System(_mulaw),
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
+    "almtokenizer": System(_almtokenizer, Learning(_almtokenizer_settings, _almtokenizer_recipe, "manifest")),
     "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
     "melgpt": System(_melgpt, Learning(_melgpt_settings, _melgpt_recipe, "store")),

@@ -32,7 +32,8 @@ class QueryEncoder(nn.Module):
         self, frames: Float[Tensor, "batch frame dim"], window: int, cache: RingCache | SlidingCache | None = None
     ) -> Float[Tensor, "batch query width"]:
         """The vectors of all windows, or with a cache of the next ones; `frames` is a multiple of `window` long."""
-        groups = self.project_in(frames).unflatten(1, (-1, window))
+        # float, so that in reduced precision the residual path keeps what the layers add to it
+        groups = self.project_in(frames).float().unflatten(1, (-1, window))
         query = self.query.to(groups).expand(*groups.shape[:2], 1, -1)
         rows = torch.cat([groups, query], dim=2).flatten(1, 2)
         return self.transformer(rows, cache=cache)[:, window :: window + 1]
@@ -51,7 +52,7 @@ class QueryDecoder(nn.Module):
         self, queries: Float[Tensor, "batch query dim"], window: int, cache: RingCache | SlidingCache | None = None
     ) -> Float[Tensor, "batch frame width"]:
         """`window` vectors for each query, or with a cache for each of the next ones."""
-        heads = self.project_in(queries)[:, :, None]
+        heads = self.project_in(queries).float()[:, :, None]
         masks = self.mask.to(heads).expand(*heads.shape[:2], window, -1)
         rows = torch.cat([heads, masks], dim=2).flatten(1, 2)
         heard = self.transformer(rows, cache=cache).unflatten(1, (-1, window + 1))

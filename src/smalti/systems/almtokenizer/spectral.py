@@ -76,7 +76,8 @@ class SpectralFront(nn.Module):
         for picture, draw in zip(self.pictures, self.drawn, strict=True):
             first = self.lead - picture.lead
             inside = samples[:, first : first + (frames - 1) * self.hop + picture.n_fft]
-            heard = draw(inside.float())
+            with torch.autocast(samples.device.type, enabled=False):
+                heard = draw(inside.float())
             levels.append(20 * heard.clamp(min=10 ** (_FLOOR_DB / 20)).log10())
         return ((torch.cat(levels, dim=1) - _MIDDLE_DB) / _SPREAD_DB).mT
 
