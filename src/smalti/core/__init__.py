@@ -6,6 +6,7 @@ from smalti.core.errors import ConfigError, DataError, ParameterError, SmaltiErr
 from smalti.core.extras import need
 from smalti.core.protocols import (
     Codec,
+    CodecViews,
     DecoderStream,
     Embedding,
     Encoder,
@@ -21,10 +22,12 @@ from smalti.core.protocols import (
     TokenLM,
 )
 from smalti.core.tokens import Tokens, TokenSpec
+from smalti.core.views import fitted
 
 __all__ = [
     "Audio",
     "Codec",
+    "CodecViews",
     "Condition",
     "ConfigError",
     "DataError",
@@ -50,6 +53,7 @@ __all__ = [
     "TokenSpec",
     "Tokenizer",
     "Tokens",
+    "fitted",
     "nearest",
     "need",
 ]

@@ -67,6 +67,29 @@ class LatentCodec(Codec, Encoder, Protocol):
 
 
 @runtime_checkable
+class CodecViews(Codec, Protocol):
+    """A codec at several rates. Each view is a codec with its own spec; this one is a view, too."""
+
+    @property
+    def windows(self) -> range:
+        """How many frames a token may stand for."""
+        ...
+
+    @property
+    def most_codebooks(self) -> int:
+        """How many codebooks there are; a view may use fewer, the first ones."""
+        ...
+
+    def at(self, *, window: int | None = None, codebooks: int | None = None) -> Codec:
+        """The view of another rate; what is not given stays as it is."""
+        ...
+
+    def fitting(self, spec: TokenSpec, what: str = "these tokens") -> Codec:
+        """The view whose tokens have this spec."""
+        ...
+
+
+@runtime_checkable
 class EncoderStream(Protocol):
     """Audio in, codes out, in blocks of any size; all blocks together equal `encode` of the whole."""
 
