@@ -1,18 +1,12 @@
 """A figure that was drawn several times: its mean, and how far the mean could be off."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Mean of several draws and its 95 % interval; the interval of a single draw is NaN.
-
-    Attributes:
-        mean: of the draws.
-        low, high: ends of the interval.
-    """
+class Estimate(NamedTuple):
+    """Mean of several draws, and the ends of its 95 % interval; the interval of a single draw is NaN."""
 
     mean: float
     low: float

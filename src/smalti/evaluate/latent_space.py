@@ -27,12 +27,14 @@ class LatentSettings:
         seed: of the first; the others follow.
         share: 0…1 of the rows of each class that is held out of each split.
         clustering: how clusters are found.
+        vectors: most frames that are asked about, of all recordings.
     """
 
     seeds: int = 5
     seed: int = 0
     share: float = 0.2
     clustering: Clustering = field(default_factory=Clustering)
+    vectors: int = 4000
 
     def __post_init__(self) -> None:
         if self.seeds < 1 or not 0 < self.share < 1:

@@ -6,6 +6,7 @@ Beside each stands what its sound's log-mel levels say, which any encoder should
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float, Int64
@@ -14,6 +15,7 @@ from torch import Tensor
 from smalti.core import Audio, DataError, Encoder
 from smalti.evaluate.embedding import clip_statistics, frame_levels
 
+_Name = TypeVar("_Name")
 _BANDS = 40
 _ROWS, _SAMPLES = 16, 2**22  # most recordings, and samples with padding, of one batch
 _SPARE = 4  # frames kept of a recording for each that is its share, as others may be short
@@ -52,9 +54,9 @@ class Vectors:
 
 
 def embeddings(
-    encoder: Encoder, clips: Iterable[tuple[str, Audio]]
-) -> Iterator[tuple[str, Audio, Float[Tensor, "frame dim"]]]:
-    """Every recording with the vectors of its frames, in order; few are in memory at once."""
+    encoder: Encoder, clips: Iterable[tuple[_Name, Audio]]
+) -> Iterator[tuple[_Name, Audio, Float[Tensor, "frame dim"]]]:
+    """Every recording, by whatever names it, with the vectors of its frames; in order, few in memory at once."""
     for batch in _batches(clips):
         heard = encoder.embed(Audio.batch(audio for _, audio in batch))
         for (name, audio), frames, length in zip(batch, heard.frames, heard.lengths.tolist(), strict=True):
@@ -131,8 +133,8 @@ def _drawn(count: int, most: int, name: str) -> Int64[Tensor, " chosen"]:
     return torch.randperm(count, generator=torch.Generator().manual_seed(number))[:most]
 
 
-def _batches(clips: Iterable[tuple[str, Audio]]) -> Iterator[list[tuple[str, Audio]]]:
-    batch, longest = list[tuple[str, Audio]](), 0
+def _batches(clips: Iterable[tuple[_Name, Audio]]) -> Iterator[list[tuple[_Name, Audio]]]:
+    batch, longest = list[tuple[_Name, Audio]](), 0
     for name, audio in clips:
         longer = max(longest, audio.samples.shape[1])
         if batch and (len(batch) == _ROWS or longer * (len(batch) + 1) > _SAMPLES):
