@@ -117,7 +117,7 @@ class ALMTokenizer:
             SpecError: if the tokens are another codec's, or of another view.
         """
         self.spec.require(tokens.spec)
-        return self._heard(self.net.vectors(tokens.codes.to(self._device)), tokens.lengths)
+        return self._heard(self.net.vectors(tokens.codes), tokens.lengths)
 
     @property
     def sample_rate(self) -> int:
@@ -156,33 +156,17 @@ class ALMTokenizer:
             SpecError: if the latents are no numbers of this codec.
             ParameterError: if there are not ceil(lengths / hop) latents of each item.
         """
-        vectors = latents.frames.to(self._device)
+        vectors = latents.frames
         if vectors.shape[2] != self.dim:
             raise SpecError(f"found latents of {vectors.shape[2]} numbers, wanted {self.dim}; embed with this codec")
         if not torch.equal(latents.lengths, -(-lengths // self.hop)):
             found = f"{latents.lengths.tolist()} latents for {lengths.tolist()} samples"
             raise ParameterError(f"found {found}, wanted one for every {self.hop} begun; cut or repeat them")
         if quantized:
-            vectors = self.net.vectors(self.net.quantizer.encode(vectors.mT, depth=self.codebooks))
+            vectors = self.net.vectors(
+                self.net.quantizer.encode(vectors.to(self.net.to_codes.weight).mT, depth=self.codebooks)
+            )
         return self._heard(vectors, lengths)
-
-    def encoder_stream(self) -> ALMEncoderStream:
-        """Audio in, codes out; memory stays that of a block."""
-        return ALMEncoderStream(self.net, window=self.window, codebooks=self.codebooks)
-
-    def decoder_stream(self) -> ALMDecoderStream:
-        """Codes in, audio out; memory stays that of a block."""
-        return ALMDecoderStream(self.net, window=self.window)
-
-    @property
-    def parameter_count(self) -> int:
-        """Numbers that were learnt, code vectors included."""
-        books = [value for name, value in self.net.named_buffers() if name.endswith("vectors")]
-        return sum(value.numel() for value in [*self.net.parameters(), *books])
-
-    @property
-    def _device(self) -> torch.device:
-        return self.net.to_codes.weight.device
 
     def _latents(self, audio: Audio) -> Float[Tensor, "batch query dim"]:
         """What the codes stand for, of all that is there and, behind an item's own, of silence."""
@@ -200,9 +184,23 @@ class ALMTokenizer:
         """Sound of vectors; those behind an item's own change nothing."""
         synthesis = Synthesis(self.net, self.window, batch=len(lengths))
         present = torch.arange(vectors.shape[1], device=lengths.device) < -(-lengths // self.hop)[:, None]
-        sound = torch.cat([synthesis.push_vectors(vectors, present), synthesis.flush()], dim=1).to(lengths.device)
+        sound = torch.cat([synthesis.speak(vectors, present), synthesis.flush()], dim=1).to(lengths.device)
         longest = int(lengths.max()) if len(lengths) else 0
         return Audio(sound[:, :longest], self.sample_rate, lengths).zero_padded()
+
+    def encoder_stream(self) -> ALMEncoderStream:
+        """Audio in, codes out; memory stays that of a block."""
+        return ALMEncoderStream(self.net, window=self.window, codebooks=self.codebooks)
+
+    def decoder_stream(self) -> ALMDecoderStream:
+        """Codes in, audio out; memory stays that of a block."""
+        return ALMDecoderStream(self.net, window=self.window)
+
+    @property
+    def parameter_count(self) -> int:
+        """Numbers that were learnt, code vectors included."""
+        books = [value for name, value in self.net.named_buffers() if name.endswith("vectors")]
+        return sum(value.numel() for value in [*self.net.parameters(), *books])
 
     def _named_by_weights(self) -> str:
         """Hashed anew only if a tensor was written to since."""

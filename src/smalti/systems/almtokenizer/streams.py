@@ -71,7 +71,7 @@ class Analysis:
 
 
 class Synthesis:
-    """Codes of a batch in, samples out."""
+    """Codes of a batch in, or vectors in their place, samples out."""
 
     def __init__(self, net: QueryNet, window: int, *, batch: int = 1) -> None:
         """Know nothing yet; arguments as of `Analysis`."""
@@ -83,21 +83,19 @@ class Synthesis:
         self._early = self._net.back.delay
         self._cache: RingCache = self._net.decoder.transformer.cache(self._batch, _device(self._net))
 
-    def push(
-        self, codes: Int64[Tensor, "batch codebook query"], present: Bool[Tensor, "batch query"] | None = None
-    ) -> Float[Tensor, "batch sample"]:
-        """The samples that no later code can change.
+    def push(self, codes: Int64[Tensor, "batch codebook query"]) -> Float[Tensor, "batch sample"]:
+        """The samples that no later code can change; `codes` of as many codebooks in every call."""
+        return self.speak(self._net.vectors(codes.to(self._cache.offsets.device)))
 
-        Args:
-            codes: of as many codebooks in every call.
-            present: which of them are there, once absent, absent to the end; None if all are.
-        """
-        return self.push_vectors(self._net.vectors(codes.to(self._cache.offsets.device)), present)
-
-    def push_vectors(
+    def speak(
         self, vectors: Float[Tensor, "batch query dim"], present: Bool[Tensor, "batch query"] | None = None
     ) -> Float[Tensor, "batch sample"]:
-        """The same of what codes stand for, or of vectors that no code has."""
+        """The samples that no later vector can change.
+
+        Args:
+            vectors: quantised queries, or whatever is to be heard in their place.
+            present: which of them are there, once absent, absent to the end; None if all are.
+        """
         net, window = self._net, self._window
         device = self._cache.offsets.device
         found = [torch.zeros(self._batch, 0, device=device)]
