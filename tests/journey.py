@@ -76,6 +76,32 @@ TINY_VOCODER = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+TINY_ALM = (
+    "train.steps=6",
+    "train.batch=2",
+    "train.crop=0.15",
+    "train.quantize_from=0.3",
+    "train.sound_from=0.5",
+    "train.start_vectors=8",
+    "train.vary.together=0.5",
+    "train.vary.speed=[0.8, 1.25]",
+    "train.vary.equaliser_db=6",
+    "model.ends.bands=16",
+    "model.ends.width=12",
+    "model.ends.hidden=16",
+    "model.ends.blocks=1",
+    "model.encoder.width=12",
+    "model.encoder.layers=1",
+    "model.encoder.heads=2",
+    "model.decoder.width=16",
+    "model.decoder.layers=1",
+    "model.decoder.heads=2",
+    "model.codes.codebooks=2",
+    "model.codes.vocab=11",
+    "model.codes.dim=5",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
 
 
 @dataclass(frozen=True)
@@ -92,6 +118,7 @@ class Journey:
         vae: one whose clips have latents.
         grid_codec: a run of melvqvae/tiny with both its judges.
         vocoder: a vocoder run.
+        alm: an almtokenizer run.
     """
 
     sounds: Path
@@ -103,3 +130,4 @@ class Journey:
     vae: Path
     grid_codec: Path
     vocoder: Path
+    alm: Path

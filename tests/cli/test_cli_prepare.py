@@ -32,6 +32,18 @@ def test_a_share_is_held_out_and_features_are_drawn(sounds: Path, capsys: pytest
     assert all(path.is_file() for path in manifest.paths())
 
 
+def test_two_sources_are_one_table_and_their_pictures_lie_apart(
+    sounds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to, features = sounds.parent / "m.csv", sounds.parent / "features"
+    asked = ["prepare", str(sounds / "a"), str(sounds / "b"), "--to", str(to), "--hold-out", "0.2", "--json"]
+    assert run(asked) == 0
+    assert json.loads(capsys.readouterr().out)["files"] == Manifest.read(to).rows == 10
+    assert run([*asked, "--features", "specvqgan", "--features-to", str(features)]) == 0
+    assert sorted({path.parents[1].name for path in Manifest.read(to).paths()}) == ["a", "b"]
+    assert all(path.is_file() for path in Manifest.read(to).paths())
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

@@ -15,6 +15,7 @@ CODECS: dict[str, Callable[[Journey], Path | str]] = {
     "mulaw": lambda _: "mulaw",
     "melvqvae": lambda journey: journey.codec,
     "melvqvae grid": lambda journey: journey.grid_codec,
+    "almtokenizer": lambda journey: journey.alm,
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from journey import TINY_CODEC, TINY_GRID_CODEC, TINY_LM, TINY_MASKED, TINY_VAE, TINY_VOCODER, Journey
+from journey import TINY_ALM, TINY_CODEC, TINY_GRID_CODEC, TINY_LM, TINY_MASKED, TINY_VAE, TINY_VOCODER, Journey
 from smalti.core import ConfigError, StoreError
 from smalti.systems import SYSTEMS, training
 from smalti.systems.training import train
@@ -25,6 +25,7 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Calla
     "melgpt masked": ("melgpt/masked", TINY_MASKED, lambda journey: journey.tokens, lambda journey: journey.masked),
     "melgpt vae": ("melgpt/vae", TINY_VAE, lambda journey: journey.tokens, lambda journey: journey.vae),
     "vocoder": ("vocoder/tiny", TINY_VOCODER, lambda journey: journey.sounds, lambda journey: journey.vocoder),
+    "almtokenizer": ("almtokenizer/tiny", TINY_ALM, lambda journey: journey.sounds, lambda journey: journey.alm),
 }
 
 

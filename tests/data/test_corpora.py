@@ -9,6 +9,7 @@ import soundfile
 
 from smalti.core import DataError
 from smalti.data import CORPORA, Manifest, prepare
+from smalti.data.waveforms import ManifestRecordings
 
 
 def put(root: Path, files: dict[str, str]) -> Path:
@@ -66,6 +67,24 @@ def test_fsd50k_keeps_splits_and_all_labels(tmp_path: Path) -> None:
         ("FSD50K.dev_audio/7.wav", "Rain", "valid", "Rain"),
         ("FSD50K.eval_audio/9.wav", "Bark", "test", "Bark,Dog"),
     ]
+
+
+def test_of_fsd50k_only_its_own_training_part_is_learnt_from(tmp_path: Path) -> None:
+    truth = "FSD50K.ground_truth"
+    put(
+        tmp_path,
+        {
+            f"{truth}/dev.csv": "fname,labels,mids,split\n1,Rain,/m,train\n2,Rain,/m,val\n3,Rain,/m,odd\n",
+            f"{truth}/eval.csv": "fname,labels,mids\n4,Rain,/m\n",
+            f"{truth}/vocabulary.csv": "0,Rain,/m\n",
+            **{f"FSD50K.dev_audio/{number}.wav": "" for number in (1, 2, 3)},
+            "FSD50K.eval_audio/4.wav": "",
+        },
+    )
+    prepare(tmp_path, tmp_path / "m.csv", corpus="fsd50k")
+    manifest = Manifest.read(tmp_path / "m.csv")
+    assert manifest.table["split"].to_pylist() == ["train", "valid", "odd", "test"]
+    assert ManifestRecordings(manifest, 8000).trains == [True, False, False, False]
 
 
 def test_vas_takes_labels_from_folders_and_splits_from_lists(tmp_path: Path) -> None:

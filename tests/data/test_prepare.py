@@ -11,6 +11,7 @@ import soundfile
 
 from smalti.core import DataError, ParameterError
 from smalti.data import CORPORA, Manifest, prepare
+from smalti.data.prepare import PrepareChoices
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "malformed"
 
@@ -161,6 +162,53 @@ def test_a_header_that_claims_gigabytes_costs_none(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert report.flagged[0]["flags"] == ["cut-short"]
     assert peak < 10_000_000
+
+
+def two(tmp_path: Path) -> list[Path]:
+    for number in range(8):
+        sound(tmp_path / "one" / "dog" / f"{number}.wav", 3000 + number)
+        sound(tmp_path / "two" / f"{number}.wav", 3000 + number)
+    rows = [{"path": f"{n}.wav", "label": "rain", "source_id": n // 2, "gust": n / 8} for n in range(8)]
+    Manifest.from_rows(rows, tmp_path / "two").write(tmp_path / "two" / "manifest.csv")
+    return [tmp_path / "one", tmp_path / "two"]
+
+
+def test_several_sources_become_one_table(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    report = prepare(two(tmp_path), tmp_path / "m.csv", progress=lambda done, total: told.append((done, total)))
+    assert report.files == 16 and told[-1] == (16, 16) and len(told) == 16
+    manifest = Manifest.read(tmp_path / "m.csv")
+    assert all(path.is_file() for path in manifest.paths())
+    rows = manifest.table.select(["path", "label", "gust"]).to_pylist()
+    assert rows[1] == {"path": "one/dog/1.wav", "label": "dog", "gust": None}
+    assert rows[9] == {"path": "two/1.wav", "label": "rain", "gust": 0.125}
+    prepare(two(tmp_path), tmp_path / "elsewhere" / "m.csv")
+    outside = Manifest.read(tmp_path / "elsewhere" / "m.csv")
+    assert [path.resolve() for path in outside.paths()] == [path.resolve() for path in manifest.paths()]
+
+
+def test_a_share_of_several_sources_is_held_out_group_by_group(tmp_path: Path) -> None:
+    prepare(two(tmp_path), tmp_path / "m.csv", choices=PrepareChoices(hold_out=0.25))
+    test = Manifest.read(tmp_path / "m.csv").split("test").table.to_pylist()
+    assert [row["label"] for row in test].count("dog") == 2  # none of which has a source_id: each stands alone
+    assert len({row["source_id"] for row in test if row["label"] == "rain"}) == 1
+    assert [row["label"] for row in test].count("rain") == 2
+
+
+def test_bad_ones_of_several_sources_are_named_with_their_source_and_counted_together(tmp_path: Path) -> None:
+    sources = two(tmp_path)
+    (tmp_path / "two" / "bad.wav").write_text("no sound")
+    report = prepare(sources, tmp_path / "m.csv", max_bad=1 / 17)
+    assert files_of(report.failed) == [str(tmp_path / "two" / "bad.wav")] and not report.too_many_bad
+    assert prepare(sources, tmp_path / "n.csv", max_bad=1 / 18).too_many_bad
+
+
+def test_sources_that_hold_the_same_recording_are_refused(tmp_path: Path) -> None:
+    two(tmp_path)
+    with pytest.raises(DataError, match="in two of the sources"):
+        prepare([tmp_path / "one", tmp_path / "one" / "dog"], tmp_path / "m.csv")
+    with pytest.raises(ParameterError, match="found no source"):
+        prepare([], tmp_path / "m.csv")
 
 
 @pytest.mark.shared

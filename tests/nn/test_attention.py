@@ -21,6 +21,19 @@ def test_blocks_equal_one_masked_square(count: int, window: int):
     assert (banded_attention(queries, keys, values, window=window) - square).abs().max() < 1e-5
 
 
+@settings(deadline=None)
+@given(st.integers(1, 30), st.integers(1, 9), st.integers(0, 12))
+def test_blocks_behind_a_past_are_the_end_of_the_whole(count: int, window: int, earlier: int):
+    queries, keys, values = _vectors(earlier + count)
+    whole = banded_attention(queries, keys, values, window=window)[:, :, earlier:]
+    missing = max(0, window - earlier)  # keys that the ring has room for but nobody wrote: whatever they hold, unseen
+    begun = torch.full((2, 3, missing, 4), 9.0)
+    near_keys, near_values = (torch.cat([begun, x[:, :, max(0, earlier - window) :]], dim=2) for x in (keys, values))
+    past = (torch.arange(window) >= missing).expand(2, -1)
+    found = banded_attention(queries[:, :, earlier:], near_keys, near_values, window=window, past=past)
+    assert (found - whole).abs().max() < 1e-5
+
+
 @pytest.mark.parametrize("count", [7, 31])
 def test_a_query_has_gradient_from_exactly_the_keys_of_its_band(count: int):
     queries, keys, values = _vectors(count)

@@ -86,3 +86,18 @@ def test_rows_that_see_all_see_later_ones_and_never_the_absent():
     assert torch.equal(net(absent, told, present=present)[1, :6], found[1, :6])
     alone = net(rows[1:, :6], told[1:], present=present[1:, :6])
     torch.testing.assert_close(alone, found[1:, :6], rtol=0, atol=1e-5)
+
+
+def test_rows_in_pieces_shorter_and_longer_than_the_window_are_the_whole_of_each_history():
+    torch.manual_seed(0)
+    net, rows = Transformer(_settings(condition_width=0)).eval(), torch.randn(2, 40, 24)
+    whole = net(rows)
+    cache, found = net.cache(2, rows.device), []
+    for piece in rows.split([1, 9, 3, 4, 5, 1, 17], dim=1):
+        found.append(net(piece, cache=cache))
+    torch.testing.assert_close(torch.cat(found, dim=1), whole, rtol=0, atol=1e-5)
+    cache.reset(torch.tensor([1]))
+    again = net(rows[:, :11], cache=cache)
+    torch.testing.assert_close(again[1], whole[1, :11], rtol=0, atol=1e-5)
+    onward = net(torch.cat([rows, rows[:, :11]], dim=1))[:, 40:]
+    torch.testing.assert_close(again[0], onward[0], rtol=0, atol=1e-5)

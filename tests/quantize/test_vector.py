@@ -169,3 +169,14 @@ def test_a_start_spreads_the_codes_over_the_latents() -> None:
     latents = 7 + _latents(4, 4, 200)
     quantizer.start(latents)
     assert perplexity(quantizer.encode(latents).transpose(0, 1).flatten(1), 32)[0] > 24
+
+
+def test_no_more_codes_begin_anew_in_a_step_than_allowed_and_the_idlest_do() -> None:
+    quantizer = VectorQuantizer(dim=3, vocab=8, restarts=2)
+    quantizer.vectors.copy_(100 + torch.arange(24.0).reshape(8, 3))
+    quantizer.counts.copy_(torch.tensor([5, 5, 0.3, 5, 0.1, 0.2, 5, 0.4]))
+    before = quantizer.vectors.clone()
+    quantizer.sums.copy_(before * quantizer.counts[:, None])
+    quantizer(torch.randn(1, 3, 4, generator=torch.Generator().manual_seed(0)), restart_below=0.5)
+    near = quantizer.vectors.abs().amax(dim=1) < 50
+    assert near.nonzero().flatten().tolist() == [4, 5]

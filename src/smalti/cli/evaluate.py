@@ -8,6 +8,7 @@ import typer
 from smalti.cli import sampling as options
 from smalti.cli.hearing import Bridge, VocoderRun, heard
 from smalti.cli.output import SCORED, TRANSCODED, Json, epilog, finish, progress, results_only
+from smalti.cli.views import Keys, rate
 
 CODEC_KEYS = epilog(
     **TRANSCODED,
@@ -58,6 +59,7 @@ def group() -> typer.Typer:
 def codec(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A codec's run folder or shipped name.")],
     data: Annotated[Path, typer.Option(metavar="MANIFEST", help="Recordings, as a table.")],
+    keys: Keys = None,
     split: Annotated[str, typer.Option(help=_SPLIT)] = "",
     vocoder: VocoderRun = None,
     bridge: Bridge = "",
@@ -67,7 +69,7 @@ def codec(
     from smalti.systems.scores import score_codec
 
     with progress("evaluate") as tell:
-        result = score_codec(heard(run, vocoder, bridge), data, split=split, progress=tell)
+        result = score_codec(heard(run, vocoder, bridge, rate(keys)), data, split=split, progress=tell)
     finish(result, json=json)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from smalti.systems.hearing import Heard
+    from smalti.systems.hearing import Heard, View
 
 VocoderRun = Annotated[
     str | None,
@@ -17,15 +17,15 @@ Bridge = Annotated[
 ]
 
 
-def heard(run: str, vocoder: str | None, bridge: str) -> "Heard":
-    """The run with what it is heard through.
+def heard(run: str, vocoder: str | None, bridge: str, view: "View | None" = None) -> "Heard":
+    """The run with what it is heard through, and the rate it is asked for.
 
     Raises:
         ParameterError: if a bridge is named and no vocoder.
     """
     from smalti.core import ParameterError
-    from smalti.systems.hearing import Heard
+    from smalti.systems.hearing import OWN_RATE, Heard
 
     if bridge and vocoder is None:
         raise ParameterError(f"found --bridge {bridge} without a vocoder, wanted both or neither; add --vocoder RUN")
-    return Heard(run, vocoder, bridge)
+    return Heard(run, vocoder, bridge, view or OWN_RATE)

@@ -15,10 +15,11 @@ KEYS = epilog(
     manifest="where it lies",
     too_many_bad="whether more failed than --max-bad; then nothing was written",
 )
+_SOURCE = "A folder of recordings, or a corpus's list file; several become one table."
 
 
 def prepare(
-    source: Annotated[Path, typer.Argument(help="A folder of recordings, or a corpus's list file.")],
+    source: Annotated[list[Path], typer.Argument(metavar="SOURCE", help=_SOURCE)],
     to: Annotated[Path, typer.Option(metavar="MANIFEST", help="A .csv or .parquet file.")],
     corpus: Annotated[str | None, typer.Option(help="Layout, such as esc50; guessed if left out.")] = None,
     workers: Annotated[int, typer.Option(help="Files read at once.", min=1)] = 1,

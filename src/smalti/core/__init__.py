@@ -5,11 +5,13 @@ from smalti.core.conditions import Condition, Parameter, Scale, Schema
 from smalti.core.errors import ConfigError, DataError, ParameterError, SmaltiError, SpecError, StoreError, nearest
 from smalti.core.protocols import (
     Codec,
+    CodecViews,
     DecoderStream,
     Embedding,
     Encoder,
     EncoderStream,
     LanguageModel,
+    LatentCodec,
     LatentLM,
     MaskedLM,
     Posterior,
@@ -19,10 +21,12 @@ from smalti.core.protocols import (
     TokenLM,
 )
 from smalti.core.tokens import Tokens, TokenSpec
+from smalti.core.views import fitted
 
 __all__ = [
     "Audio",
     "Codec",
+    "CodecViews",
     "Condition",
     "ConfigError",
     "DataError",
@@ -31,6 +35,7 @@ __all__ = [
     "Encoder",
     "EncoderStream",
     "LanguageModel",
+    "LatentCodec",
     "LatentLM",
     "MaskedLM",
     "Parameter",
@@ -47,5 +52,6 @@ __all__ = [
     "TokenSpec",
     "Tokenizer",
     "Tokens",
+    "fitted",
     "nearest",
 ]

@@ -50,6 +50,46 @@ class Codec(Tokenizer, Protocol):
 
 
 @runtime_checkable
+class CodecViews(Codec, Protocol):
+    """A codec at several rates. Each view is a codec with its own spec; this one is a view, too."""
+
+    @property
+    def windows(self) -> range:
+        """How many frames a token may stand for."""
+        ...
+
+    @property
+    def most_codebooks(self) -> int:
+        """How many codebooks there are; a view may use fewer, the first ones."""
+        ...
+
+    def at(self, *, window: int | None = None, codebooks: int | None = None) -> Codec:
+        """The view of another rate; what is not given stays as it is."""
+        ...
+
+    def fitting(self, spec: TokenSpec, what: str = "these tokens") -> Codec:
+        """The view whose tokens have this spec."""
+        ...
+
+
+@runtime_checkable
+class LatentCodec(Codec, Encoder, Protocol):
+    """A codec whose vectors can be moved about and heard: `embed` gives them as they are before they become codes.
+
+    `decode_latents(embed(audio), audio.lengths)` is `decode(encode(audio))`.
+    """
+
+    def decode_latents(self, latents: Embedding, lengths: Int64[Tensor, " batch"], *, quantized: bool = True) -> Audio:
+        """Sound of vectors, of their nearest codes or, if not `quantized`, of the vectors themselves.
+
+        Args:
+            latents: ceil(lengths / hop) vectors of each item.
+            lengths: samples of each item.
+        """
+        ...
+
+
+@runtime_checkable
 class EncoderStream(Protocol):
     """Audio in, codes out, in blocks of any size; all blocks together equal `encode` of the whole."""
 

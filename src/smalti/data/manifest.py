@@ -26,7 +26,20 @@ from smalti.store import replace_file
 
 BOOKKEEPING = frozenset(
     (
-        *("seconds", "sample_rate", "channels", "split", "fold", "start", "end", "bytes", "size", "frames", "samples"),
+        *(
+            "seconds",
+            "sample_rate",
+            "samplerate",
+            "channels",
+            "split",
+            "fold",
+            "start",
+            "end",
+            "bytes",
+            "size",
+            "frames",
+            "samples",
+        ),
         *("take", "year", "sha256", "id", "index", "shift"),
     )
 )
@@ -69,6 +82,24 @@ class Manifest:
         rows = list(rows)
         names = list(dict.fromkeys(name for row in rows for name in row))
         return cls(pa.table({name: _column(name, [row.get(name) for row in rows]) for name in names}), root)
+
+    @classmethod
+    def joined(cls, parts: "Iterable[Manifest]", root: Path) -> "Manifest":
+        """One manifest of several: a column that one of them lacks is empty there.
+
+        Args:
+            parts: manifests of different recordings.
+            root: the folder that its relative paths start from; those outside of it are absolute.
+        Raises:
+            DataError: if a recording is in two of them.
+        """
+        rows = [row for part in parts for row in part._seen_from(root).to_pylist()]
+        known: set[str] = set()
+        for path in (row["path"] for row in rows):
+            if path in known:
+                raise DataError(f"{shown(path)}: is in two of the sources; name each folder once")
+            known.add(path)
+        return cls.from_rows(rows, root)
 
     def write(self, path: Path) -> None:
         """Write the table as CSV or Parquet, by suffix, complete or not at all.

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -82,7 +82,7 @@ class Survey:
 
 
 def prepare(
-    source: Path,
+    source: Path | Sequence[Path],
     manifest: Path,
     *,
     corpus: str | None = None,
@@ -91,12 +91,14 @@ def prepare(
     choices: PrepareChoices | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PrepareReport:
-    """Read every recording of a corpus to its end and write a manifest of those that can be used.
+    """Read every recording of one corpus or several to its end and write one manifest of those that can be used.
+
+    Several become one table: columns that one of them lacks are empty there, and what is held out is of all together.
 
     Of a corpus whose lists name all its classes, these are written into `schema.json` beside the manifest.
 
     Args:
-        source: a folder, or the list file of a corpus that is a list.
+        source: a folder, or the list file of a corpus that is a list; or several of them.
         manifest: .csv or .parquet to write; its paths are relative to its own folder, or absolute if outside of it.
         corpus: a name in `CORPORA`; None takes a labelled manifest in the folder if there is one, else folders.
         workers: files read at once.
@@ -105,24 +107,25 @@ def prepare(
         progress: told (files done, files in all).
     Raises:
         ParameterError: for an unknown corpus or impossible numbers.
-        DataError: if there are no recordings, or the corpus's list cannot be read.
+        DataError: if there are no recordings, the corpus's list cannot be read, or two sources hold the same recording.
         StoreError: if the manifest cannot be written.
     """
     begin, choices = time.perf_counter(), choices or PrepareChoices()
-    found = survey(source, corpus=corpus, workers=workers, max_bad=max_bad, progress=progress)
-    good, failed, root = list(found.good), list(found.failed), found.root
-    total = len(good) + len(failed)
-    if choices.features is not None and good:
-        good, undrawn = write_pictures(
-            good, found.root, choices.features_to, choices.features, workers=workers, progress=progress
-        )
-        failed += undrawn
-        root = choices.features_to
-    too_many_bad = not good or len(failed) > max_bad * total
+    sources = [source] if isinstance(source, Path) else [*source]
+    parts = _surveys(sources, corpus=corpus, workers=workers, max_bad=max_bad, progress=progress)
+    if choices.features is not None:
+        parts = [
+            _drawn(part, _own_folder(choices.features_to, sources, part), choices.features, workers, progress)
+            for part in parts
+        ]
+    good = [row for part in parts for row in part.good]
+    failed = [one for part in parts for one in part.failed]
+    too_many_bad = not good or len(failed) > max_bad * (len(good) + len(failed))
     if not too_many_bad:
-        _write(Manifest.from_rows(good, root), manifest, choices)
+        _write(_joined(parts, manifest.parent), manifest, choices)
         if corpus in LABELS:
-            _name_labels(manifest.parent / SCHEMA, LABELS[corpus](source))
+            known = dict.fromkeys(label for one in sources for label in LABELS[corpus](one))
+            _name_labels(manifest.parent / SCHEMA, list(known))
     return PrepareReport(
         files=len(good),
         failed=tuple(failed),
@@ -143,18 +146,61 @@ def survey(
     progress: Callable[[int, int], None] | None = None,
 ) -> Survey:
     """Read every recording of a corpus to its end. Arguments and errors as of `prepare`."""
-    rows = _rows(source, corpus, workers=workers, max_bad=max_bad)
-    root = source if source.is_dir() else source.parent
-    good: list[Row] = []
-    failed: list[dict[str, str]] = []
-    for done, (row, outcome) in enumerate(zip(rows, _inspected(root, rows, workers), strict=True), start=1):
-        if isinstance(outcome, FileReport):
-            good.append(_measured(row, outcome))
-        else:
-            failed.append({"path": str(row["path"]), "reason": outcome})
-        if progress is not None:
-            progress(done, len(rows))
-    return Survey(tuple(good), tuple(failed), root)
+    return _surveys([source], corpus=corpus, workers=workers, max_bad=max_bad, progress=progress)[0]
+
+
+def _surveys(
+    sources: Sequence[Path],
+    *,
+    corpus: str | None,
+    workers: int,
+    max_bad: float,
+    progress: Callable[[int, int], None] | None,
+) -> list[Survey]:
+    """Each corpus surveyed; where there are several, failures are named with their source."""
+    if not sources:
+        raise ParameterError("found no source, wanted one at least; name a folder that holds recordings")
+    listed = [_rows(source, corpus, workers=workers, max_bad=max_bad) for source in sources]
+    total, done, found = sum(len(rows) for rows in listed), 0, list[Survey]()
+    for source, rows in zip(sources, listed, strict=True):
+        root = source if source.is_dir() else source.parent
+        good: list[Row] = []
+        failed: list[dict[str, str]] = []
+        for row, outcome in zip(rows, _inspected(root, rows, workers), strict=True):
+            if isinstance(outcome, FileReport):
+                good.append(_measured(row, outcome))
+            else:
+                path = str(row["path"] if len(sources) == 1 else root / row["path"])
+                failed.append({"path": path, "reason": outcome})
+            done += 1
+            if progress is not None:
+                progress(done, total)
+        found.append(Survey(tuple(good), tuple(failed), root))
+    return found
+
+
+def _drawn(part: Survey, to: Path, preset: str, workers: int, progress: Callable[[int, int], None] | None) -> Survey:
+    """The pictures of a corpus in place of its recordings."""
+    good, undrawn = write_pictures(list(part.good), part.root, to, preset, workers=workers, progress=progress)
+    return Survey(tuple(good), (*part.failed, *undrawn), to)
+
+
+def _own_folder(to: Path, sources: Sequence[Path], part: Survey) -> Path:
+    """Where the pictures of a corpus go: beside those of others, for their recordings may have the same names."""
+    if len(sources) == 1:
+        return to
+    names = [(source if source.is_dir() else source.parent).resolve().name for source in sources]
+    if len(set(names)) < len(names):
+        raise ParameterError(
+            f"found sources named {', '.join(names)}, whose pictures need folders of their own; rename"
+        )
+    return to / part.root.resolve().name
+
+
+def _joined(parts: Sequence[Survey], folder: Path) -> Manifest:
+    """One manifest of all corpora; several as seen from the folder it will lie in."""
+    manifests = [Manifest.from_rows(part.good, part.root) for part in parts]
+    return manifests[0] if len(manifests) == 1 else Manifest.joined(manifests, folder)
 
 
 def _write(found: Manifest, to: Path, choices: PrepareChoices) -> None:

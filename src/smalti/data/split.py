@@ -12,7 +12,7 @@ from smalti.core import ParameterError, nearest
 from smalti.data.manifest import Manifest
 
 GROUPS = ("group_id", "source_id", "freesound_id", "speaker_id", "group", "source", "speaker")
-"""Columns that say where a recording comes from, the first of which is taken if none is named."""
+"""Columns that say where a recording comes from; of each the first that says something is taken if none is named."""
 
 
 def hold_out(manifest: Manifest, share: float, *, group: str | None = None, seed: int = 0) -> Manifest:
@@ -21,7 +21,8 @@ def hold_out(manifest: Manifest, share: float, *, group: str | None = None, seed
     Args:
         manifest: of recordings; a column `split` that it has is replaced.
         share: 0…1 of the recordings of each label; a group that belongs to several labels goes where the first puts it.
-        group: column whose equal values stay together; by default the first of `GROUPS` there is, else the path.
+        group: column whose equal values stay together; by default the first of `GROUPS` that says something. A
+            recording of which none does stands alone, by its path.
         seed: of the choice.
     Raises:
         ParameterError: if there is no such column (names the nearest) or the share is not within 0…1.
@@ -31,8 +32,9 @@ def hold_out(manifest: Manifest, share: float, *, group: str | None = None, seed
     names = manifest.table.column_names
     if group is not None and group not in names:
         raise ParameterError(f"column {group!r} is unknown; {nearest(group, names)}")
-    column = group or next((name for name in GROUPS if name in names), "path")
-    groups = [str(value) for value in manifest.table[column].to_pylist()]
+    columns = [group] if group else [name for name in GROUPS if name in names]
+    told = manifest.table.select(list(dict.fromkeys([*columns, "path"]))).to_pylist()
+    groups = [next(str(value) for value in row.values() if value not in (None, "")) for row in told]
     held = _held(groups, [label or "" for label in manifest.labels()], share, seed)
     split = pa.array(["test" if one in held else "train" for one in groups])
     table = manifest.table.drop_columns(["split"]) if "split" in names else manifest.table

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from smalti.core import Codec, LanguageModel, LatentLM, ParameterError
+from smalti.core import Codec, LanguageModel, LatentLM, ParameterError, fitted
 from smalti.evaluate.clips import Generate, GeneratedClip, Progress, decode_clips, generate_codes
 from smalti.evaluate.copying import copy_rate
 from smalti.evaluate.embedding import clip_statistics
@@ -80,7 +80,7 @@ def evaluate_generation(
             generated.
     """
     settings = settings or GenerationSettings()
-    codec.spec.require(lm.spec, "the language model's tokens")
+    codec = fitted(codec, lm.spec, "the language model's tokens")
     asked = plan(
         lm.schema,
         sweeps,

@@ -1,6 +1,7 @@
 """Floor 2, losses: pure functions of what was found and what was wanted."""
 
 from smalti.losses.adversarial import adaptive_weight, feature_matching, hinge_discriminator, hinge_generator
+from smalti.losses.codec import SpectralDistances
 from smalti.losses.latents import (
     FreeBits,
     active_units,
@@ -18,6 +19,7 @@ __all__ = [
     "PUBLISHED_RESOLUTIONS",
     "FreeBits",
     "Resolution",
+    "SpectralDistances",
     "active_units",
     "adaptive_weight",
     "feature_matching",

@@ -38,15 +38,15 @@ class BandedAttention(nn.Module):
         rows: Float[Tensor, "batch row dim"],
         turn: Rotation,
         remember: Remember | None = None,
-        visible: Bool[Tensor, "batch 1 #row key"] | None = None,
+        visible: Bool[Tensor, "batch 1 #row key"] | Bool[Tensor, "batch past"] | None = None,
     ) -> Float[Tensor, "batch row dim"]:
         """Mix each row with those it sees.
 
         Args:
-            rows: all rows from the first; or with `remember`, the next few.
+            rows: all rows from the first; or with `remember`, the next ones.
             turn: of the rows' positions.
             remember: keeps new keys and values, gives back all that `visible` marks as seen or not.
-            visible: which keys each row sees, in place of the band.
+            visible: which keys each row sees, in place of the band; or which of the past are there, within it.
         """
         batch, count, width = rows.shape
         split = self.project_in(rows).view(batch, count, 3, self.heads, width // self.heads)
@@ -54,8 +54,8 @@ class BandedAttention(nn.Module):
         (queries, keys), values = rotate(split[:2], turn), split[2]
         if remember is not None:
             keys, values = remember(keys, values)
-        if remember is None and visible is None:
-            mixed = banded_attention(queries, keys, values, window=self.window)
+        if visible is None or visible.dim() == 2:
+            mixed = banded_attention(queries, keys, values, window=self.window, past=visible)
         else:
             mixed = attend(queries, keys, values, visible)
         return self.project_out(mixed.transpose(1, 2).reshape(batch, count, width))
@@ -63,19 +63,30 @@ class BandedAttention(nn.Module):
 
 def banded_attention(
     queries: Float[Tensor, "batch head row dim"],
-    keys: Float[Tensor, "batch head row dim"],
-    values: Float[Tensor, "batch head row dim"],
+    keys: Float[Tensor, "batch head key dim"],
+    values: Float[Tensor, "batch head key dim"],
     *,
     window: int,
+    past: Bool[Tensor, "batch past"] | None = None,
 ) -> Float[Tensor, "batch head row dim"]:
-    """Attention in which query i sees keys i - window < j ≤ i; blocked where that is cheaper."""
+    """Attention in which query i sees keys i - window < j ≤ i; blocked where that is cheaper.
+
+    With `past` there are `window` keys more, before the first query's own; it says which of them are there.
+    """
     count = queries.shape[2]
-    if count <= 2 * window:
+    if past is None and count <= 2 * window:
         return attend(queries, keys, values, band(count, window, queries.device))
     blocks = -(-count // window)
+    bands = _block_bands(blocks, window, queries.device)
+    if past is None:
+        keys, values = (functional.pad(each, (0, 0, window, 0)) for each in (keys, values))
+        bands[0, :, :window] = False
+    else:
+        bands = bands.repeat(len(past), 1, 1, 1, 1)
+        bands[:, 0, 0, :, :window] &= past[:, None]
     queries = functional.pad(queries, (0, 0, 0, blocks * window - count)).unflatten(2, (blocks, window))
     near_keys, near_values = (_neighbourhoods(each, blocks, window) for each in (keys, values))
-    mixed = attend(queries, near_keys, near_values, _block_bands(blocks, window, queries.device))
+    mixed = attend(queries, near_keys, near_values, bands)
     return mixed.flatten(2, 3)[:, :, :count]
 
 
@@ -105,14 +116,12 @@ def attend(
 
 
 def _neighbourhoods(each: Tensor, blocks: int, window: int) -> Tensor:
-    """Keys of each block of queries: its own and those of the block before; zeros before the start."""
-    padded = functional.pad(each, (0, 0, window, blocks * window - each.shape[2]))
+    """Keys of each block of queries: its own and those of the block before."""
+    padded = functional.pad(each, (0, 0, 0, (blocks + 1) * window - each.shape[2]))
     return padded.unfold(2, 2 * window, window).transpose(-1, -2)
 
 
 def _block_bands(blocks: int, window: int, device: torch.device) -> Tensor:
     query = torch.arange(window, device=device)[:, None]
     key = torch.arange(2 * window, device=device)
-    seen = ((key > query) & (key <= query + window)).repeat(blocks, 1, 1)
-    seen[0, :, :window] = False
-    return seen
+    return ((key > query) & (key <= query + window)).repeat(blocks, 1, 1)

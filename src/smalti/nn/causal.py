@@ -4,6 +4,8 @@ Each layer takes what came before (None at the beginning, where that is silence)
 needs. Blocks of any sizes one after another are thereby the whole: nothing is remembered within a layer.
 """
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,27 +14,110 @@ from torch.nn import functional
 from smalti.nn.convnext import KERNEL
 
 
+@runtime_checkable
+class Stepping(Protocol):
+    """A layer with an open past."""
+
+    def step(self, frames: Tensor, past: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What it makes of the next frames, and what the next call needs."""
+        ...
+
+
 class CausalConv1d(nn.Conv1d):
     """A convolution whose output k hears inputs up to its own, (k + 1)·stride - 1, and zeros before the beginning.
 
     Attributes:
         reach: inputs of the past that an output hears.
+        elu: whether it hears the ELU of its inputs.
     """
 
     def __init__(
-        self, channels: int, to: int, kernel: int, *, stride: int = 1, dilation: int = 1, groups: int = 1
+        self,
+        channels: int,
+        to: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+        elu: bool = False,
     ) -> None:
         super().__init__(channels, to, kernel, stride=stride, dilation=dilation, groups=groups)
         self.reach = (kernel - 1) * dilation + 1 - stride
+        self.elu = elu
 
     def step(
         self, frames: Float[Tensor, "batch dim frame"], past: Float[Tensor, "batch dim reach"] | None = None
     ) -> tuple[Float[Tensor, "batch to shorter"], Float[Tensor, "batch dim reach"]]:
         """Outputs of a multiple of `stride` inputs, and the inputs that the next call needs."""
-        if past is None:
-            past = frames.new_zeros(len(frames), self.in_channels, self.reach)
-        heard = torch.cat([past, frames], dim=2)
-        return self(heard), heard[:, :, heard.shape[2] - self.reach :]
+        heard, past = _heard(frames, past, self.reach, elu=self.elu)
+        return self(heard), past
+
+
+class CausalConvTranspose1d(nn.ConvTranspose1d):
+    """The reverse of a strided convolution: `stride` outputs for each input, which hear it and the one before.
+
+    The kernel is two strides long, so that a whole transposed convolution sounds one stride on; that is cut off.
+
+    Attributes:
+        elu: whether it hears the ELU of its inputs.
+    """
+
+    def __init__(self, channels: int, to: int, *, stride: int, elu: bool = False) -> None:
+        super().__init__(channels, to, 2 * stride, stride=stride)
+        self.elu = elu
+
+    def step(
+        self, frames: Float[Tensor, "batch dim frame"], past: Float[Tensor, "batch dim 1"] | None = None
+    ) -> tuple[Float[Tensor, "batch to longer"], Float[Tensor, "batch dim 1"]]:
+        """Outputs of the inputs, and the last of these."""
+        heard, past = _heard(frames, past, 1, elu=self.elu)
+        stride = self.stride[0]
+        return self(heard)[:, :, stride : heard.shape[2] * stride], past
+
+
+class CausalResidual(nn.Module):
+    """shortcut(x) + mix(ELU(near(ELU(x)))): a short convolution to half the width and a pointwise one back.
+
+    Source: Défossez et al. 2022 (EnCodec, arXiv:2210.13438), section 3.1.
+    """
+
+    def __init__(self, width: int, kernel: int) -> None:
+        super().__init__()
+        self.near = CausalConv1d(width, width // 2, kernel, elu=True)
+        self.mix = CausalConv1d(width // 2, width, 1)
+        self.shortcut = CausalConv1d(width, width, 1)
+
+    def step(
+        self, frames: Float[Tensor, "batch dim frame"], past: Float[Tensor, "batch dim reach"] | None = None
+    ) -> tuple[Float[Tensor, "batch dim frame"], Float[Tensor, "batch dim reach"]]:
+        """As many frames as came in, and what the next call needs."""
+        near, past = self.near.step(frames, past)
+        return self.shortcut(frames) + self.mix(functional.elu(near, inplace=True)), past
+
+
+class CausalLSTM(nn.LSTM):
+    """x + LSTM(x). Its past is its state: of every layer what it put out last, and its cells."""
+
+    def __init__(self, width: int, layers: int) -> None:
+        super().__init__(width, width, layers)
+
+    def step(
+        self, frames: Float[Tensor, "batch dim frame"], past: Float[Tensor, "2 layer batch dim"] | None = None
+    ) -> tuple[Float[Tensor, "batch dim frame"], Float[Tensor, "2 layer batch dim"]]:
+        """As many frames as came in, and the state behind them."""
+        state = None if past is None else (past[0], past[1])
+        out, state = self(frames.permute(2, 0, 1), state)
+        return frames + out.permute(1, 2, 0), torch.stack(state)
+
+
+def _heard(frames: Tensor, past: Tensor | None, reach: int, *, elu: bool) -> tuple[Tensor, Tensor]:
+    """What a convolution hears of past and present, and what is past at the next call, without holding the rest."""
+    if past is None:
+        past = frames.new_zeros(*frames.shape[:2], reach)
+    heard = torch.cat([past, frames], dim=2)
+    past = heard[:, :, heard.shape[2] - reach :].clone()
+    return (functional.elu(heard, inplace=True) if elu else heard), past
 
 
 class CausalConvNeXtBlock(nn.Module):

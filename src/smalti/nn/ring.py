@@ -23,11 +23,12 @@ class Span:
     Attributes:
         positions: absolute, from the start of each row's own history.
         visible: what each of them sees: the W slots of the ring as they are now, then the new rows themselves; or of
-            one new row, the ring with that row in it.
+            one new row, the ring with that row in it. Of more than W new rows: which of the W rows before the first
+            of them are there; the band says the rest.
     """
 
     positions: Int64[Tensor, "batch row"]
-    visible: Bool[Tensor, "batch 1 row key"]
+    visible: Bool[Tensor, "batch 1 row key"] | Bool[Tensor, "batch past"]
 
 
 class RingCache:
@@ -49,9 +50,10 @@ class RingCache:
         self._slots = torch.arange(window, device=device)
 
     def span(self, count: int) -> Span:
-        """The next `count` rows, at most W: more would overwrite what the first of them sees."""
-        assert count <= self.window
+        """The next `count` rows."""
         positions = self.offsets[:, None] + torch.arange(count, device=self.offsets.device)
+        if count > self.window:
+            return Span(positions, self.offsets[:, None] - self.window + self._slots >= 0)
         last = positions if count == 1 else self.offsets[:, None] - 1
         held = last - (last - self._slots) % self.window
         held = held.masked_fill(held < 0, -self.window)  # nothing written since the reset: out of every band
@@ -67,13 +69,18 @@ class RingCache:
         values: Float[Tensor, "batch head row dim"],
     ) -> tuple[Float[Tensor, "batch head key dim"], Float[Tensor, "batch head key dim"]]:
         """Remember new keys and values of one layer; gives all that `span.visible` speaks of."""
-        kept = self._keys[layer], self._values[layer]
-        # one row alone replaces only what it no longer sees; of several, the first would miss what the last replaces
-        alone = keys.shape[2] == 1
-        seen = kept if alone else (torch.cat([kept[0], keys], dim=2), torch.cat([kept[1], values], dim=2))
-        slots = span.positions % self.window
-        kept[0][self._rows, :, slots] = keys.transpose(1, 2)
-        kept[1][self._rows, :, slots] = values.transpose(1, 2)
+        kept, new, count = (self._keys[layer], self._values[layer]), (keys, values), keys.shape[2]
+        seen = kept
+        if count > self.window:
+            order = (self.offsets[:, None] + self._slots) % self.window  # oldest first, as the band wants them
+            past = [each[self._rows, :, order].transpose(1, 2) for each in kept]
+            seen = (torch.cat([past[0], keys], dim=2), torch.cat([past[1], values], dim=2))
+        elif count > 1:
+            # one alone replaces only what it no longer sees; of several, the first would miss what the last replaces
+            seen = (torch.cat([kept[0], keys], dim=2), torch.cat([kept[1], values], dim=2))
+        slots = span.positions[:, -self.window :] % self.window
+        for each, more in zip(kept, new, strict=True):
+            each[self._rows, :, slots] = more[:, :, -self.window :].transpose(1, 2)
         return seen
 
     def advance(self, count: int) -> None:

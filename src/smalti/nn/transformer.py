@@ -85,7 +85,7 @@ class Transformer(nn.Module):
         cache: RingCache | None = None,
         present: Bool[Tensor, "batch row"] | None = None,
     ) -> Float[Tensor, "batch row dim"]:
-        """All rows at once; or with a cache the next rows of each history, at most `window` of them.
+        """All rows at once; or with a cache the next rows of each history.
 
         Args:
             rows: vectors.

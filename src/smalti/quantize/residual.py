@@ -14,11 +14,13 @@ class ResidualVectorQuantizer(nn.Module):
     Source: Zeghidour et al. 2021 (SoundStream), algorithm 1.
     """
 
-    def __init__(self, *, dim: int, codebooks: int, vocab: int, decay: float = 0.97) -> None:
+    def __init__(
+        self, *, dim: int, codebooks: int, vocab: int, decay: float = 0.97, restarts: int | None = None
+    ) -> None:
         super().__init__()
         self.codebooks = codebooks
         self.vocab = vocab
-        layers = [VectorQuantizer(dim=dim, vocab=vocab, decay=decay) for _ in range(codebooks)]
+        layers = [VectorQuantizer(dim=dim, vocab=vocab, decay=decay, restarts=restarts) for _ in range(codebooks)]
         self.layers: nn.ModuleList = nn.ModuleList(layers)
         self._quantizers = tuple(layers)
 

@@ -23,7 +23,9 @@ class VectorQuantizer(nn.Module):
     counts: Tensor
     sums: Tensor
 
-    def __init__(self, *, dim: int, vocab: int, decay: float = 0.97, unit: bool = False) -> None:
+    def __init__(
+        self, *, dim: int, vocab: int, decay: float = 0.97, unit: bool = False, restarts: int | None = None
+    ) -> None:
         """Lay the codebook out, unlearnt.
 
         Args:
@@ -31,11 +33,13 @@ class VectorQuantizer(nn.Module):
             vocab: code vectors.
             decay: of the moving averages, per step.
             unit: keep all code vectors at length one, for latents that are directions.
+            restarts: most codes that begin anew in a step, the idlest first; None is all that are idle.
         """
         super().__init__()
         self.vocab = vocab
         self.decay = decay
         self.unit = unit
+        self.restarts = restarts
         self.register_buffer("vectors", self._placed(torch.randn(vocab, dim) / dim**0.5))
         self.register_buffer("counts", torch.ones(vocab))
         self.register_buffer("sums", self.vectors.clone())
@@ -82,12 +86,19 @@ class VectorQuantizer(nn.Module):
         self.counts.lerp_(counts, 1 - self.decay)
         self.sums.lerp_(sums, 1 - self.decay)
         uniform = self.counts.sum() / self.vocab
-        dead = self.counts < restart_below * uniform
+        dead = self._idle(restart_below * uniform)
         if dead.any():
             self._restart(dead, points, uniform)
         # smoothed, so that an idle code fades slowly into the average instead of dividing by nothing
         smoothed = (self.counts + 1e-5) / (self.counts.sum() + 1e-5 * self.vocab) * self.counts.sum()
         self.vectors.copy_(self._placed(self.sums / smoothed[:, None]))
+
+    def _idle(self, least: Tensor) -> Tensor:
+        idle = self.counts < least
+        if self.restarts is None or int(idle.sum()) <= self.restarts:
+            return idle
+        idlest = self.counts.topk(self.restarts, largest=False).indices
+        return torch.zeros_like(idle).index_fill_(0, idlest, True)
 
     def _placed(self, vectors: Tensor) -> Tensor:
         return nn.functional.normalize(vectors, dim=1) if self.unit else vectors

@@ -3,6 +3,7 @@
 from smalti.store.atomic import clean_temps, refusal, replace_file, replace_folder, write_bytes
 from smalti.store.checkpoint import Checkpoint, load_checkpoint, load_latest, save_checkpoint, save_latest
 from smalti.store.checksums import sha256
+from smalti.store.fitting import fill, refuse_non_finite
 from smalti.store.foreign import read_foreign_weights
 from smalti.store.lock import lock
 from smalti.store.shards import StoreReport, TokenStore, write_store
@@ -19,6 +20,7 @@ __all__ = [
     "TokenStore",
     "Weights",
     "clean_temps",
+    "fill",
     "fingerprint",
     "load_checkpoint",
     "load_latest",
@@ -28,6 +30,7 @@ __all__ = [
     "read_signed",
     "read_smt",
     "refusal",
+    "refuse_non_finite",
     "replace_file",
     "replace_folder",
     "save_checkpoint",

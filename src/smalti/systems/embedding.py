@@ -15,7 +15,7 @@ from smalti.audio import read
 from smalti.core import Audio, Codec, DataError, LatentLM, ParameterError, SpecError
 from smalti.data.manifest import Manifest
 from smalti.store import replace_file
-from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_lm
+from smalti.systems.registry import TOKENIZER, find_run, load_codec_of, load_lm
 from smalti.systems.transcoding import recordings, require_one_source
 from smalti.transcode.files import Progress, no_progress
 
@@ -52,9 +52,7 @@ def load_latent_lm(run: str | Path) -> tuple[LatentLM, Codec]:
     lm = load_lm(folder)
     if not isinstance(lm, LatentLM):
         raise SpecError(f"{run} is a model without latents, wanted one that has them; train melgpt/vae on its tokens")
-    codec = load_codec(folder / TOKENIZER)
-    lm.spec.require(codec.spec, f"the tokens of {folder / TOKENIZER}")
-    return lm, codec
+    return lm, load_codec_of(folder / TOKENIZER, lm.spec)
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from smalti.generate import Sampling, condition, generate_masked, inpaint, parse
 from smalti.generate import generate as generate_codes
 from smalti.store import SmtWriter
 from smalti.systems.hearing import RunName, heard_as
-from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_language_model
+from smalti.systems.registry import TOKENIZER, find_run, load_codec_of, load_language_model
 from smalti.transcode import write_decoded
 
 _BLOCK = 256  # frames decoded at once
@@ -92,9 +92,8 @@ def generate(
     """
     begin = time.perf_counter()
     folder = find_run(run)
-    lm, codec = load_language_model(folder), load_codec(heard_as(run).of(folder / TOKENIZER))
-    spec = codec.spec
-    lm.spec.require(spec, f"the tokens of {folder / TOKENIZER}")
+    lm = load_language_model(folder)
+    codec, spec = load_codec_of(heard_as(run).of(folder / TOKENIZER), lm.spec), lm.spec
     gap = prompt.gap if prompt is not None else None
     _refuse_length(seconds, gap)
     heard = _prompt(codec, prompt) if prompt is not None else None

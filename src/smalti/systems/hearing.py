@@ -1,10 +1,14 @@
-"""A run and what its codec is heard through, so that every verb that decodes can be told so by one value."""
+"""A run, the rate it is asked for and what its codec is heard through: one value that every verb can be told."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from smalti.core import Codec, ParameterError, SpecError, nearest
+from pydantic import Field
+
+from smalti.config import Settings, load_settings
+from smalti.core import Codec, CodecViews, ParameterError, SpecError, nearest
 from smalti.features import PictureCodec, Vocoder, preset_of
 from smalti.transcode import MagnitudeBridge
 
@@ -12,19 +16,44 @@ _log = logging.getLogger(__name__)
 BRIDGES = ("magnitude",)
 
 
+class View(Settings):
+    """The rate of a codec that has several; what is not said is the codec's own choice."""
+
+    window: int | None = Field(default=None, gt=0, description="frames of a token")
+    codebooks: int | None = Field(default=None, gt=0, description="how many of them, the first ones")
+
+    def __str__(self) -> str:
+        """As people write it, such as `window=6 codebooks=3`; nothing if nothing is said."""
+        return " ".join(f"{name}={value}" for name, value in self.model_dump(exclude_none=True).items())
+
+
+OWN_RATE = View()
+
+
+def view_of(settings: Sequence[str]) -> View:
+    """A view as people write it, `window=6`, `codebooks=3`.
+
+    Raises:
+        ConfigError: for a key that is unknown (names the nearest) or a value that cannot be.
+    """
+    return load_settings(View, "", settings)
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Names a run whose codec is heard through a vocoder of its own.
+    """Names a run whose codec is asked for a rate, or heard through a vocoder of its own.
 
     Attributes:
         run: a run folder or shipped name.
         vocoder: a vocoder's run folder; None leaves the codec as it is.
         bridge: how a vocoder of another picture may be used, one of `BRIDGES`; empty refuses it.
+        view: the rate.
     """
 
     run: str | Path
     vocoder: str | Path | None = None
     bridge: str = ""
+    view: View = OWN_RATE
 
     def of(self, run: str | Path) -> "Heard":
         """The same for another run, such as the codec inside a language model's."""
@@ -37,6 +66,20 @@ RunName = str | Path | Heard
 def heard_as(run: RunName) -> Heard:
     """A run by its name, heard as it is."""
     return run if isinstance(run, Heard) else Heard(run)
+
+
+def seen(codec: Codec, named: Heard) -> Codec:
+    """The view of a codec that is asked for.
+
+    Raises:
+        SpecError: if one is and the codec has one rate only.
+        ParameterError: if the codec does not have this rate.
+    """
+    if named.view == OWN_RATE:
+        return codec
+    if not isinstance(codec, CodecViews):
+        raise SpecError(f"{named.run} is a codec of one rate, found {named.view}; leave that out")
+    return codec.at(window=named.view.window, codebooks=named.view.codebooks)
 
 
 def heard_through(codec: Codec, vocoder: Vocoder, named: Heard) -> Codec:

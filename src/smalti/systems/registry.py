@@ -10,9 +10,20 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from smalti.config import Settings, load_settings
-from smalti.core import Codec, ConfigError, LanguageModel, MaskedLM, SpecError, StoreError, TokenLM, nearest
+from smalti.core import (
+    Codec,
+    ConfigError,
+    LanguageModel,
+    MaskedLM,
+    SpecError,
+    StoreError,
+    TokenLM,
+    TokenSpec,
+    fitted,
+    nearest,
+)
 from smalti.features import Vocoder
-from smalti.systems.hearing import RunName, heard_as, heard_through
+from smalti.systems.hearing import RunName, heard_as, heard_through, seen
 from smalti.train import Engine, Recipe
 
 CONFIG, TOKENIZER = "config.toml", "tokenizer"
@@ -67,15 +78,25 @@ def find_run(run: RunName) -> Path:
 
 
 def load_codec(run: RunName) -> Codec:
-    """Open a codec: a run of one, or a shipped one by its name; heard through a vocoder, if one is named with it.
+    """Open a codec, a run of one or a shipped one by its name: at the rate, and through the vocoder, named with it.
 
     Raises:
         StoreError: as `load`.
-        SpecError: if it is something else, or the vocoder does not fit; see `smalti.systems.hearing`.
+        SpecError, ParameterError: if it is something else, or rate or vocoder do not fit; see `smalti.systems.hearing`.
     """
     named = heard_as(run)
-    codec = _able(named.run, load(named.run), Codec, "a codec")
+    codec = seen(_able(named.run, load(named.run), Codec, "a codec"), named)
     return codec if named.vocoder is None else heard_through(codec, load_vocoder(named.vocoder), named)
+
+
+def load_codec_of(run: RunName, spec: TokenSpec) -> Codec:
+    """Open the codec that tokens of this spec belong to, such as a language model's own: the view that made them.
+
+    Raises:
+        StoreError, ParameterError: as `load_codec`.
+        SpecError: as `load_codec`, or if it is another codec than that of the spec.
+    """
+    return fitted(load_codec(run), spec, f"the tokens beside {heard_as(run).run}")
 
 
 def load_lm(run: str | Path) -> TokenLM:
@@ -184,6 +205,25 @@ def _vocoder_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return VocoderRecipe(settings, Manifest.read(data), engine=engine)
 
 
+def _almtokenizer(folder: Path) -> Codec:
+    from smalti.systems.almtokenizer import load_almtokenizer
+
+    return load_almtokenizer(folder)
+
+
+def _almtokenizer_settings() -> type[Settings]:
+    from smalti.systems.almtokenizer import ALMTokenizerConfig
+
+    return ALMTokenizerConfig
+
+
+def _almtokenizer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.data.manifest import Manifest
+    from smalti.systems.almtokenizer import ALMTokenizerRecipe
+
+    return ALMTokenizerRecipe(settings, Manifest.read(data), engine=engine)
+
+
 def _synthformer(folder: Path) -> TokenLM:
     from smalti.systems.synthformer import load_synthformer
 
@@ -220,13 +260,14 @@ def _melgpt_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     from smalti.systems.melgpt import melgpt_recipe
 
     stores, codec = [TokenStore.open(data)], data / TOKENIZER
-    heard = load_codec(codec) if (codec / CONFIG).is_file() else None
+    heard = load_codec_of(codec, stores[0].spec) if (codec / CONFIG).is_file() else None
     return melgpt_recipe(settings, stores, engine=engine, codec=heard)
 
 
 SYSTEMS: Mapping[str, System] = {
     "mulaw": System(_mulaw),
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
+    "almtokenizer": System(_almtokenizer, Learning(_almtokenizer_settings, _almtokenizer_recipe, "manifest")),
     "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
     "melgpt": System(_melgpt, Learning(_melgpt_settings, _melgpt_recipe, "store")),

@@ -28,7 +28,7 @@ from smalti.generate import Sampling
 from smalti.nn.griffin_lim import GriffinLimVocoder
 from smalti.systems.generation import language_codes
 from smalti.systems.hearing import RunName
-from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_language_model, load_vocoder
+from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_codec_of, load_language_model, load_vocoder
 from smalti.systems.show import SaysItsSize
 from smalti.transcode.files import Progress, no_progress
 
@@ -41,7 +41,7 @@ def score_codec(run: RunName, data: Path, *, split: str = "", progress: Progress
     """Scores of a codec on recordings, beside Opus at 6 kbit/s; recordings that cannot be read are listed.
 
     Args:
-        run: a codec's run folder or shipped name, maybe with a vocoder.
+        run: a codec's run folder or shipped name, maybe with a rate or a vocoder.
         data: a manifest.
         split: rows to hear; if empty, the test rows if there are any, else all.
         progress: told (recordings done, in all).
@@ -106,7 +106,8 @@ def score_generation(
         DataError, StoreError, SpecError: if data or run cannot be used.
     """
     folder = find_run(run)
-    lm, codec = load_language_model(folder), load_codec(folder / TOKENIZER)
+    lm = load_language_model(folder)
+    codec = load_codec_of(folder / TOKENIZER, lm.spec)
     report = evaluate_generation(
         lm,
         codec,

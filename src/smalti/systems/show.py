@@ -9,11 +9,31 @@ from typing import Any, Protocol, runtime_checkable
 
 from smalti import store
 from smalti.audio import inspect, shown
-from smalti.core import Codec, DataError, LanguageModel, LatentLM, SmaltiError, StoreError, TokenLM, TokenSpec
+from smalti.core import (
+    Codec,
+    CodecViews,
+    DataError,
+    LanguageModel,
+    LatentLM,
+    SmaltiError,
+    StoreError,
+    TokenLM,
+    TokenSpec,
+)
 from smalti.data.manifest import Manifest
 from smalti.features import Vocoder, preset_of
 from smalti.store import SmtReader, TokenStore, load_weights
-from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec, load_language_model, system_of
+from smalti.systems.hearing import Heard, View
+from smalti.systems.registry import (
+    CONFIG,
+    TOKENIZER,
+    find_run,
+    load,
+    load_codec,
+    load_codec_of,
+    load_language_model,
+    system_of,
+)
 from smalti.train import RunFolder
 from smalti.transcode import PictureTokenizer, published_geometry
 
@@ -28,18 +48,23 @@ class SaysItsSize(Protocol):
     def parameter_count(self) -> int: ...
 
 
-def show(path: Path, audio: Path | None = None) -> Facts:
+def show(path: Path, audio: Path | None = None, *, view: View | None = None) -> Facts:
     """Facts about a run, token store, .smt file, manifest or recording, by their names on the command line.
 
     Args:
         path: what to describe.
         audio: a recording, for a codec's run: how it would see it.
+        view: the rate of a codec that has several.
     Raises:
         StoreError: if nothing is there.
         DataError: if it is none of these.
-        SpecError: if a recording is given and the run is no codec.
+        SpecError: if a recording or a rate is given and the run is no codec, or has one rate only.
+        ParameterError: if it does not have this rate.
     """
     path = find_run(path)
+    if view is not None:
+        codec = load_codec(Heard(path, view=view))
+        return {**show(path), "spec": _spec(codec.spec), **({"audio": _seen(codec, audio)} if audio else {})}
     if audio is not None:
         return {**show(path), "audio": _seen(load_codec(path), audio)}
     for kind, (is_one, describe) in _KINDS.items():
@@ -67,7 +92,7 @@ def _misfits(path: Path) -> list[str]:
     """A tokenizer that is not the one whose tokens lie or are generated here."""
     try:
         spec = TokenStore.open(path).spec if (path / "index.json").is_file() else load_language_model(path).spec
-        spec.require(load_codec(path / TOKENIZER).spec, f"the tokens of {path / TOKENIZER}")
+        load_codec_of(path / TOKENIZER, spec)
     except SmaltiError as error:
         return [str(error)]
     return []
@@ -97,6 +122,8 @@ def _run(path: Path) -> Facts:
     if isinstance(model, Vocoder):
         return {**facts, **_vocoder(run, model)}
     facts["spec"] = _spec(model.spec)
+    if isinstance(model, CodecViews):
+        facts["rates"] = _rates(model)
     if isinstance(model, LanguageModel):
         facts |= {"pattern": model.pattern} if isinstance(model, TokenLM) else {"window": model.window}
         if isinstance(model, LatentLM):
@@ -105,6 +132,20 @@ def _run(path: Path) -> Facts:
         facts["labels"] = list(model.schema.labels)
         facts["parameters"] = [asdict(parameter) for parameter in model.schema.parameters]
     return facts
+
+
+def _rates(codec: CodecViews) -> list[Facts]:
+    """Every rate of a codec: bits per second by how many of its codebooks are used."""
+    depths = range(1, codec.most_codebooks + 1)
+    views = [(window, [codec.at(window=window, codebooks=depth).spec for depth in depths]) for window in codec.windows]
+    return [
+        {
+            "window": window,
+            "frame_rate": specs[0].frame_rate,
+            **{f"bitrate_{depth}": spec.bitrate for depth, spec in zip(depths, specs, strict=True)},
+        }
+        for window, specs in views
+    ]
 
 
 def _seen(codec: Codec, audio: Path) -> Facts:
@@ -143,7 +184,8 @@ def _tokens(path: Path) -> Facts:
         return {
             "spec": _spec(reader.spec),
             "frames": reader.frames,
-            "audio_seconds": reader.samples / reader.spec.sample_rate,
+            "audio_seconds": (seconds := reader.samples / reader.spec.sample_rate),
+            "file_bitrate": 8 * path.stat().st_size / seconds if seconds else 0.0,
         }
 
 

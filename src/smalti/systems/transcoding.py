@@ -17,7 +17,7 @@ _TOKEN_FILE = ".smt"
 
 
 def encode(
-    run: str | Path,
+    run: RunName,
     audio: Sequence[str | Path] = (),
     *,
     data: Path | None = None,
@@ -28,7 +28,7 @@ def encode(
     """Encode one recording to a .smt file, or any number of them to a token store.
 
     Args:
-        run: a codec's run folder or shipped name.
+        run: a codec's run folder or shipped name, maybe with a rate.
         audio: recordings.
         data: a manifest of recordings, or a folder of them, in place of `audio`.
         to: where it ends in .smt a file, else a store.
@@ -52,6 +52,8 @@ def encode(
 
 def decode(run: RunName, tokens: Path, *, to: Path, progress: Progress = no_progress) -> TranscodeReport:
     """Decode a .smt file to a recording, or every clip of a token store to a folder of .wav files.
+
+    A codec of several rates decodes at that of the tokens.
 
     Args:
         run: the codec's run folder or shipped name, maybe with a vocoder.

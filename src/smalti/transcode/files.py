@@ -9,7 +9,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from smalti.audio import AudioFile, AudioWriter, blocks
-from smalti.core import Codec, Tokenizer
+from smalti.core import Codec, Tokenizer, fitted
 from smalti.store import SmtReader, SmtWriter
 from smalti.transcode.reports import TranscodeReport, report
 from smalti.transcode.streams import decoder_stream, encoder_stream
@@ -49,6 +49,7 @@ def decode_file(codec: Codec, path: Path, to: Path, *, progress: Progress = no_p
     """Decode a .smt file to a recording whose suffix names the format; exactly the samples that went in.
 
     Args:
+        codec: of the tokens, or any view of it.
         progress: told (samples done, samples in all).
     Raises:
         SpecError: if the tokens are another codec's; before anything is decoded.
@@ -56,7 +57,7 @@ def decode_file(codec: Codec, path: Path, to: Path, *, progress: Progress = no_p
     """
     begin = time.perf_counter()
     with SmtReader(path) as reader:
-        codec.spec.require(reader.spec, f"the tokens in {path}")
+        codec = fitted(codec, reader.spec, f"the tokens in {path}")
         write_decoded(codec, reader.blocks(), to, samples=reader.samples, progress=progress)
     return report(codec.spec, files=1, samples=reader.samples, begin=begin)
 

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.audio import read
-from smalti.core import Audio, Codec, DataError, Tokenizer, TokenSpec
+from smalti.core import Audio, Codec, DataError, Tokenizer, TokenSpec, fitted
 from smalti.data.manifest import SCHEMA, TRACKS, Manifest
 from smalti.features import is_picture
 from smalti.nn.threads import spread
@@ -82,14 +82,15 @@ def decode_store(codec: Codec, store: TokenStore, to: Path, *, progress: Progres
     """Decode every clip of a store to a .wav below `to`; shifted versions of a clip are left out.
 
     Args:
+        codec: of the tokens, or any view of it.
         progress: told (clips done, clips in all).
     Raises:
         SpecError: if the tokens are another codec's; before anything is decoded.
         ParameterError: if two clips would become one file.
         StoreError: if a shard is damaged or a recording cannot be written.
     """
-    begin, spec = time.perf_counter(), codec.spec
-    spec.require(store.spec, f"the tokens in {store.folder}")
+    begin, spec = time.perf_counter(), store.spec
+    codec = fitted(codec, spec, f"the tokens in {store.folder}")
     paths = store.clips["path"].to_pylist()
     shifts = store.clips[SHIFT].to_pylist() if SHIFT in store.clips.column_names else [0] * len(paths)
     rows = [row for row, shift in enumerate(shifts) if not shift]

@@ -1,10 +1,17 @@
 """The codec: one net at many rates. Each view (`at`) is a codec with its own spec over the same weights."""
 
-import torch
+from dataclasses import replace
 
-from smalti.core import Audio, ParameterError, SpecError, Tokens, TokenSpec
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from smalti.core import Audio, Embedding, ParameterError, SpecError, Tokens, TokenSpec
 from smalti.store import fingerprint
 from smalti.systems.almtokenizer.net import QueryNet
+from smalti.systems.almtokenizer.streams import ALMDecoderStream, ALMEncoderStream, Analysis, Synthesis
+
+_PIECE = 1 << 20  # samples handed on at once; a sound of any length is heard in blocks
 
 
 class ALMTokenizer:
@@ -42,15 +49,49 @@ class ALMTokenizer:
         Raises:
             ParameterError: if it has no such window or codebooks.
         """
-        return ALMTokenizer(self.net, window=window or self.window, codebooks=codebooks or self.codebooks)
+        view = ALMTokenizer(
+            self.net,
+            window=self.window if window is None else window,
+            codebooks=self.codebooks if codebooks is None else codebooks,
+        )
+        view._fingerprint = self._fingerprint
+        return view
+
+    def fitting(self, spec: TokenSpec, what: str = "these tokens") -> "ALMTokenizer":
+        """The view whose tokens have this spec.
+
+        Raises:
+            SpecError: if they are another codec's, or of a rate that this one does not have; names found and wanted.
+        """
+        mine = self.spec
+        replace(mine, hop=spec.hop, codebooks=spec.codebooks).require(spec, what)
+        window, rest = divmod(spec.hop, self.net.hop)
+        if rest or window not in self.windows or not 1 <= spec.codebooks <= self.most_codebooks:
+            frame, low, high = self.net.hop, self.windows[0], self.windows[-1]
+            raise SpecError(
+                f"{what} have hop {spec.hop} and {spec.codebooks} codebooks, wanted a hop of {low}…{high} "
+                f"times {frame} and 1…{self.most_codebooks} codebooks; encode the audio again with this codec"
+            )
+        return self.at(window=window, codebooks=spec.codebooks)
+
+    @property
+    def windows(self) -> range:
+        """How many frames a query may stand for."""
+        low, high = self.net.config.windows
+        return range(low, high + 1)
+
+    @property
+    def most_codebooks(self) -> int:
+        """How many codebooks the net has."""
+        return self.net.config.codes.codebooks
 
     @property
     def spec(self) -> TokenSpec:
         """What its tokens are."""
         codes = self.net.config.codes
         return TokenSpec(
-            sample_rate=self.net.config.sample_rate,
-            hop=self.window * self.net.hop,
+            sample_rate=self.sample_rate,
+            hop=self.hop,
             codebooks=self.codebooks,
             vocab=codes.vocab,
             tokenizer=self._named_by_weights(),
@@ -63,15 +104,8 @@ class ALMTokenizer:
         Raises:
             SpecError: if the audio is at another rate.
         """
-        spec = self.spec
-        if audio.sample_rate != spec.sample_rate:
-            raise SpecError(
-                f"audio is at {audio.sample_rate} Hz, this codec at {spec.sample_rate} Hz; "
-                "resample it first (smalti.audio.resample)"
-            )
-        samples = audio.zero_padded().samples
-        samples = torch.nn.functional.pad(samples, (0, -samples.shape[1] % spec.hop))
-        codes = self.net.codes(self.net.analyse(samples, self.window), depth=self.codebooks)
+        spec, latents = self.spec, self._latents(audio)
+        codes = self.net.quantizer.encode(latents.mT, depth=self.codebooks).to(audio.lengths.device)
         inside = torch.arange(codes.shape[2], device=codes.device) < -(-audio.lengths // spec.hop)[:, None]
         return Tokens(torch.where(inside[:, None], codes, 0), spec, audio.lengths)
 
@@ -83,10 +117,90 @@ class ALMTokenizer:
             SpecError: if the tokens are another codec's, or of another view.
         """
         self.spec.require(tokens.spec)
-        guess = self.net.guess(self.net.vectors(tokens.codes), self.window)
-        sound = self.net.sound(guess, tokens.frames * self.window)
-        longest = int(tokens.lengths.max()) if len(tokens.lengths) else 0
-        return Audio(sound[:, :longest], tokens.spec.sample_rate, tokens.lengths).zero_padded()
+        return self._heard(self.net.vectors(tokens.codes), tokens.lengths)
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz, of what is heard."""
+        return self.net.config.sample_rate
+
+    @property
+    def hop(self) -> int:
+        """Samples of a query."""
+        return self.window * self.net.hop
+
+    @property
+    def dim(self) -> int:
+        """Numbers of a latent."""
+        return self.net.config.codes.dim
+
+    @torch.no_grad()
+    def embed(self, audio: Audio) -> Embedding:
+        """The queries of every item, ceil(samples / hop) of them, in the space of the codes, before quantisation.
+
+        It is the linear image of the encoder's query that the codes stand for, and what the decoder takes: what a
+        probe finds here, the tokens can carry, and what is moved here can be heard. The codebooks change nothing.
+
+        Raises:
+            SpecError: if the audio is at another rate.
+        """
+        latents, frames = self._latents(audio).to(audio.lengths.device), -(-audio.lengths // self.hop)
+        inside = torch.arange(latents.shape[1], device=latents.device) < frames[:, None]
+        return Embedding(latents * inside[..., None], frames)
+
+    @torch.no_grad()
+    def decode_latents(self, latents: Embedding, lengths: Int64[Tensor, " batch"], *, quantized: bool = True) -> Audio:
+        """Sound of latents, exactly `lengths` samples of each item; see `LatentCodec`.
+
+        Raises:
+            SpecError: if the latents are no numbers of this codec.
+            ParameterError: if there are not ceil(lengths / hop) latents of each item.
+        """
+        vectors = latents.frames
+        if vectors.shape[2] != self.dim:
+            raise SpecError(f"found latents of {vectors.shape[2]} numbers, wanted {self.dim}; embed with this codec")
+        if not torch.equal(latents.lengths, -(-lengths // self.hop)):
+            found = f"{latents.lengths.tolist()} latents for {lengths.tolist()} samples"
+            raise ParameterError(f"found {found}, wanted one for every {self.hop} begun; cut or repeat them")
+        if quantized:
+            vectors = self.net.vectors(
+                self.net.quantizer.encode(vectors.to(self.net.to_codes.weight).mT, depth=self.codebooks)
+            )
+        return self._heard(vectors, lengths)
+
+    def _latents(self, audio: Audio) -> Float[Tensor, "batch query dim"]:
+        """What the codes stand for, of all that is there and, behind an item's own, of silence."""
+        if audio.sample_rate != self.sample_rate:
+            raise SpecError(
+                f"audio is at {audio.sample_rate} Hz, this codec at {self.sample_rate} Hz; "
+                "resample it first (smalti.audio.resample)"
+            )
+        analysis = Analysis(self.net, self.window, batch=len(audio.lengths))
+        pieces = audio.zero_padded().samples.split(_PIECE, dim=1)
+        queries = torch.cat([*(analysis.push(piece) for piece in pieces), analysis.flush()], dim=1)
+        return self.net.to_codes(queries)
+
+    def _heard(self, vectors: Float[Tensor, "batch query dim"], lengths: Int64[Tensor, " batch"]) -> Audio:
+        """Sound of vectors; those behind an item's own change nothing."""
+        synthesis = Synthesis(self.net, self.window, batch=len(lengths))
+        present = torch.arange(vectors.shape[1], device=lengths.device) < -(-lengths // self.hop)[:, None]
+        sound = torch.cat([synthesis.speak(vectors, present), synthesis.flush()], dim=1).to(lengths.device)
+        longest = int(lengths.max()) if len(lengths) else 0
+        return Audio(sound[:, :longest], self.sample_rate, lengths).zero_padded()
+
+    def encoder_stream(self) -> ALMEncoderStream:
+        """Audio in, codes out; memory stays that of a block."""
+        return ALMEncoderStream(self.net, window=self.window, codebooks=self.codebooks)
+
+    def decoder_stream(self) -> ALMDecoderStream:
+        """Codes in, audio out; memory stays that of a block."""
+        return ALMDecoderStream(self.net, window=self.window)
+
+    @property
+    def parameter_count(self) -> int:
+        """Numbers that were learnt, code vectors included."""
+        books = [value for name, value in self.net.named_buffers() if name.endswith("vectors")]
+        return sum(value.numel() for value in [*self.net.parameters(), *books])
 
     def _named_by_weights(self) -> str:
         """Hashed anew only if a tensor was written to since."""

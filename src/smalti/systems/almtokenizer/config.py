@@ -1,10 +1,11 @@
-"""Settings of the query-token codec: its ends, query nets and codes."""
+"""Settings of the query-token codec: its ends, query nets, codes and training."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from smalti.config import Settings
+from smalti.train import Cadence, EngineSettings
 
 
 class SpectralEndsConfig(Settings):
@@ -52,6 +53,7 @@ class CodesConfig(Settings):
     vocab: int = Field(default=2048, gt=1, le=65536, description="V, entries of each")
     dim: int = Field(default=48, gt=0, description="numbers of a code vector")
     decay: float = Field(default=0.97, gt=0, lt=1, description="of the moving averages, per step")
+    restarts: int = Field(default=32, ge=0, description="most codes of a codebook that begin anew in a step")
     prior: str = Field(default="", description="file of fixed code vectors of the first codebook; see `smalti prior`")
 
 
@@ -65,3 +67,61 @@ class ModelConfig(Settings):
     codes: CodesConfig = CodesConfig()
     window: int = Field(default=6, gt=0, description="frames of a query, unless a call says otherwise")
     windows: tuple[int, int] = Field(default=(2, 10), description="least and most frames of a query")
+
+
+class VaryConfig(Settings):
+    """What is done to crops at random, so that a small collection is not learnt by heart."""
+
+    gain_db: tuple[float, float] = Field(default=(-12.0, 6.0), description="made louder or softer; peaks stay below 1")
+    silent: float = Field(default=0.02, ge=0, le=1, description="share of crops that are silence")
+    faint: float = Field(default=0.04, ge=0, le=1, description="share of crops made 20 to 70 dB softer still")
+    speed: tuple[float, float] = Field(default=(1.0, 1.0), description="least and most speed, pitch with it")
+    equaliser_db: float = Field(default=0.0, ge=0, description="most that any band is made louder or softer")
+    together: float = Field(default=0.0, ge=0, le=1, description="share of crops that sound together with another")
+
+
+class LambdasConfig(Settings):
+    """Weights of the losses; 0 is off. Published as training.lambdas."""
+
+    frames: float = Field(default=2.5, ge=0, description="of the decoder's guess of frames, mean absolute")
+    mel: float = Field(default=0.1, ge=0, description="of the yardstick, in dB")
+    stft: float = Field(default=0.6, ge=0, description="of the magnitudes, mean absolute, in the recording's own mean")
+    commitment: float = Field(default=0.25, ge=0, description="of queries to their code vectors, in their variance")
+
+
+class TrainConfig(Settings):
+    """AdamW with a warm-up and a cosine; first the frames alone are learnt, then their sound as well."""
+
+    steps: int = Field(default=2000, gt=0)
+    seed: int = Field(default=0, ge=0)
+    batch: int = Field(default=8, gt=0, description="crops of a step and process; published: batch_size")
+    crop: float = Field(default=1.0, gt=0, description="seconds of a crop; published: nsecs")
+    learning_rate: float = Field(default=1e-3, gt=0, description="at its peak; published: lr_generator")
+    final_rate: float = Field(default=2e-5, ge=0, description="at the end; as the peak for a constant rate")
+    warmup: float = Field(default=0.01, ge=0, le=1, description="fraction of the run until the peak")
+    betas: tuple[float, float] = (0.9, 0.98)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
+    quantize_from: float = Field(default=0.05, ge=0, le=1, description="fraction of the run without codebooks")
+    start_vectors: int = Field(default=12000, gt=0, description="queries among which the first code vectors are placed")
+    sound_from: float = Field(default=0.59, ge=0, le=1, description="fraction of the run in which frames alone count")
+    restart_below: float = Field(default=0.3, ge=0, description="share of uniform usage under which a code is idle")
+    restart_until: float = Field(default=0.9, ge=0, le=1, description="fraction of the run in which idle codes restart")
+    shallow: float = Field(default=0.2, ge=0, le=1, description="share of steps that use the first codebooks only")
+    finest: float = Field(default=3.0, gt=0, description="how often the least window is drawn, in times of the others")
+    balance: float = Field(
+        default=0.5, ge=0, le=1, description="0: every label is heard equally; 1: every second is; roots between"
+    )
+    memory: int = Field(default=1024, ge=0, description="MiB of waveforms kept; more are read at every step")
+    vary: VaryConfig = VaryConfig()
+    lambdas: LambdasConfig = LambdasConfig()
+
+
+class ALMTokenizerConfig(Settings):
+    """All of an almtokenizer run."""
+
+    system: Literal["almtokenizer"] = "almtokenizer"
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    cadence: Cadence = Cadence()
+    engine: EngineSettings = EngineSettings()

@@ -1,6 +1,7 @@
 """All that the codec has learnt, in one module: ends, query nets and codes, at any window and number of codebooks."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from smalti.quantize import Quantized, ResidualVectorQuantizer
 from smalti.systems.almtokenizer.config import ModelConfig, SpectralEndsConfig
 from smalti.systems.almtokenizer.ends import Back, Front
 from smalti.systems.almtokenizer.query import QueryDecoder, QueryEncoder
+from smalti.systems.almtokenizer.seanet import SeanetBack, SeanetFront
 from smalti.systems.almtokenizer.spectral import SpectralBack, SpectralFront
 
 
@@ -24,6 +26,24 @@ class Guess:
 
     frames: Float[Tensor, "batch frame dim"]
     hidden: Float[Tensor, "batch frame width"]
+
+
+class Rebuilt(NamedTuple):
+    """What a training pass gives; a tuple, which engines can cast.
+
+    Attributes:
+        wanted: the front's frames.
+        guess: the decoder's frames.
+        hidden: all it knows of them.
+        sound: what the back makes of the guess; None if it was not asked.
+        commitment: mean squared distance of queries to their code vectors, in their variance; 0 without codebooks.
+    """
+
+    wanted: Float[Tensor, "batch frame dim"]
+    guess: Float[Tensor, "batch frame dim"]
+    hidden: Float[Tensor, "batch frame width"]
+    sound: Float[Tensor, "batch sample"] | None
+    commitment: Float[Tensor, ""]
 
 
 class QueryNet(nn.Module):
@@ -56,10 +76,40 @@ class QueryNet(nn.Module):
         self.encoder = QueryEncoder(config.encoder, dim=dim)
         self.to_codes = nn.Linear(config.encoder.width, codes.dim)
         self.quantizer = ResidualVectorQuantizer(
-            dim=codes.dim, codebooks=codes.codebooks, vocab=codes.vocab, decay=codes.decay
+            dim=codes.dim, codebooks=codes.codebooks, vocab=codes.vocab, decay=codes.decay, restarts=codes.restarts
         )
         self.decoder = QueryDecoder(config.decoder, dim=codes.dim)
         self.to_frames = nn.Linear(config.decoder.width, dim)
+
+    def forward(
+        self,
+        samples: Float[Tensor, "batch sample"],
+        window: int,
+        *,
+        depth: int | None = None,
+        quantize: bool = True,
+        audible: bool = True,
+        restart_below: float = 0.0,
+    ) -> Rebuilt:
+        """The whole way, for training.
+
+        Args:
+            samples: a multiple of window · hop long.
+            window: frames of a query.
+            depth: the first so many codebooks are used; None is all.
+            quantize: False leaves queries as they are.
+            audible: whether frames become sound.
+            restart_below: as of `smalti.quantize.Quantizer`.
+        """
+        wanted = self.front.forward(samples)
+        latents = self.to_codes(self.encoder(wanted, window)).mT
+        vectors, commitment = latents, latents.new_zeros(())
+        if quantize:
+            step: Quantized = self.quantizer(latents, depth=depth, restart_below=restart_below)
+            spread = latents.detach().float().var(dim=(0, 2), correction=0).mean()
+            vectors, commitment = step.vectors, step.loss / (spread + 1e-8)
+        guess = self.guess(vectors.mT, window)
+        return Rebuilt(wanted, guess.frames, guess.hidden, self.sound(guess) if audible else None, commitment)
 
     def analyse(self, samples: Float[Tensor, "batch sample"], window: int) -> Float[Tensor, "batch query width"]:
         """The encoder's query vectors; `samples` is a multiple of window · hop long."""
@@ -96,4 +146,4 @@ def _ends(config: ModelConfig) -> tuple[Front, Back]:
     if isinstance(config.ends, SpectralEndsConfig):
         front = SpectralFront(config.ends, config.sample_rate)
         return front, SpectralBack(config.ends, width=config.decoder.width)
-    raise ParameterError("found ends of the kind seanet, wanted spectral; the others are not there yet")
+    return SeanetFront(config.ends), SeanetBack(config.ends)

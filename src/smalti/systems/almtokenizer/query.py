@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from smalti.nn.ring import RingCache
 from smalti.nn.transformer import Transformer, TransformerSettings
 from smalti.systems.almtokenizer.config import QueryNetConfig
 
@@ -26,12 +27,15 @@ class QueryEncoder(nn.Module):
         self.query = nn.Parameter(0.02 * torch.randn(config.width))
         self.transformer = Transformer(transformer_settings(config))
 
-    def forward(self, frames: Float[Tensor, "batch frame dim"], window: int) -> Float[Tensor, "batch query width"]:
-        """The vectors of all windows; `frames` is a multiple of `window` long."""
-        groups = self.project_in(frames).unflatten(1, (-1, window))
+    def forward(
+        self, frames: Float[Tensor, "batch frame dim"], window: int, cache: RingCache | None = None
+    ) -> Float[Tensor, "batch query width"]:
+        """The vectors of all windows, or with a cache of the next ones; `frames` is a multiple of `window` long."""
+        # float, so that in reduced precision the residual path keeps what the layers add to it
+        groups = self.project_in(frames).float().unflatten(1, (-1, window))
         query = self.query.to(groups).expand(*groups.shape[:2], 1, -1)
         rows = torch.cat([groups, query], dim=2).flatten(1, 2)
-        return self.transformer(rows)[:, window :: window + 1]
+        return self.transformer(rows, cache=cache)[:, window :: window + 1]
 
 
 class QueryDecoder(nn.Module):
@@ -43,12 +47,14 @@ class QueryDecoder(nn.Module):
         self.mask = nn.Parameter(0.02 * torch.randn(config.width))
         self.transformer = Transformer(transformer_settings(config))
 
-    def forward(self, queries: Float[Tensor, "batch query dim"], window: int) -> Float[Tensor, "batch frame width"]:
-        """`window` vectors for each query."""
-        heads = self.project_in(queries)[:, :, None]
+    def forward(
+        self, queries: Float[Tensor, "batch query dim"], window: int, cache: RingCache | None = None
+    ) -> Float[Tensor, "batch frame width"]:
+        """`window` vectors for each query, or with a cache for each of the next ones."""
+        heads = self.project_in(queries).float()[:, :, None]
         masks = self.mask.to(heads).expand(*heads.shape[:2], window, -1)
         rows = torch.cat([heads, masks], dim=2).flatten(1, 2)
-        heard = self.transformer(rows).unflatten(1, (-1, window + 1))
+        heard = self.transformer(rows, cache=cache).unflatten(1, (-1, window + 1))
         return heard[:, :, 1:].flatten(1, 2)
 
 

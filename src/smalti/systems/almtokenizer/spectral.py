@@ -4,13 +4,14 @@ Source of the head: Siuzdak 2023 (Vocos, arXiv:2306.00814). Differs: causal bloc
 """
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from smalti.core import ParameterError
 from smalti.features import MelSettings, mel
 from smalti.nn.causal import CausalConvNeXtBlock
 from smalti.systems.almtokenizer.config import SpectralEndsConfig
+from smalti.systems.almtokenizer.ends import Past
 
 _FLOOR_DB = -80.0
 _MIDDLE_DB, _SPREAD_DB = -60.0, 25.0
@@ -50,14 +51,25 @@ class SpectralFront(nn.Module):
         """A frame for each whole hop; silence beyond the ends."""
         return self.valid(nn.functional.pad(samples, (self.lead, self.ahead)))
 
+    def step(
+        self, samples: Float[Tensor, "batch sample"], past: Past | None = None
+    ) -> tuple[Float[Tensor, "batch frame dim"], Past]:
+        """The next frames; see `Front`. The past is the samples around the frame to come."""
+        before = samples.new_zeros(len(samples), self.lead) if past is None else past[0]
+        heard = torch.cat([before, samples], dim=1)
+        return self.valid(heard), (heard[:, heard.shape[1] - self.lead - self.ahead :].clone(),)
+
     def valid(self, samples: Float[Tensor, "batch sample"]) -> Float[Tensor, "batch frame dim"]:
         """Frames whose `lead` samples before and `ahead` samples behind are given as well."""
         frames = (samples.shape[1] - self.lead - self.ahead) // self.hop
+        if not frames:
+            return samples.new_zeros(len(samples), 0, self.dim)
         levels: list[Tensor] = []
         for picture in self._pictures:
             first = self.lead - picture.lead
             inside = samples[:, first : first + (frames - 1) * self.hop + picture.n_fft]
-            heard = mel(inside.float(), picture, centred=False)
+            with torch.autocast(samples.device.type, enabled=False):
+                heard = mel(inside.float(), picture, centred=False)
             levels.append(20 * heard.clamp(min=10 ** (_FLOOR_DB / 20)).log10())
         return ((torch.cat(levels, dim=1) - _MIDDLE_DB) / _SPREAD_DB).mT
 
@@ -66,7 +78,7 @@ class SpectralBack(nn.Module):
     """Causal ConvNeXt blocks, then magnitude and phase of every frame, then overlapping windows.
 
     Attributes:
-        hop, dim, ahead: as of `Back`.
+        hop, dim, delay: as of `Back`.
     """
 
     def __init__(self, config: SpectralEndsConfig, *, width: int) -> None:
@@ -83,8 +95,7 @@ class SpectralBack(nn.Module):
         self.n_fft = config.n_fft
         if config.n_fft % (2 * config.hop):
             raise ParameterError(f"n_fft {config.n_fft} is no multiple of twice the hop {config.hop}; choose one")
-        self.ahead = config.n_fft // (2 * config.hop)
-        self.lead = (config.n_fft - config.hop) // 2
+        self.delay = (config.n_fft - config.hop) // 2
         self.from_frames = nn.Linear(self.dim, config.width)
         self.from_hidden = nn.Linear(width, config.width)
         blocks = [CausalConvNeXtBlock(config.width, config.hidden, scale=0.3) for _ in range(config.blocks)]
@@ -107,23 +118,41 @@ class SpectralBack(nn.Module):
     ) -> Float[Tensor, "batch sample"]:
         """hop samples for each frame; see `Back`."""
         count = frames.shape[1]
-        present = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)
+        present = None
         if lengths is not None:
             present = torch.arange(count, device=frames.device) < lengths[:, None]
+        sound, (*_, total, weight) = self.step(frames, hidden, None, present)
+        return torch.cat([sound, _balanced(total, weight)], dim=1)[:, self.delay : self.delay + count * self.hop]
+
+    def step(
+        self,
+        frames: Float[Tensor, "batch frame dim"],
+        hidden: Float[Tensor, "batch frame width"] | None = None,
+        past: Past | None = None,
+        present: Bool[Tensor, "batch frame"] | None = None,
+    ) -> tuple[Float[Tensor, "batch sample"], Past]:
+        """The next samples; see `Back`.
+
+        The past is that of each block, then the sound and the windows' energy that reach beyond the last hop.
+        """
         inner = self.from_frames(frames)
         if hidden is not None:
             inner = inner + self.from_hidden(hidden)
-        inner = inner.mT
-        for block in self._blocks:
-            inner, _ = block.step(inner)
+        inner, kept = inner.mT, list[Tensor]()
+        for place, block in enumerate(self._blocks):
+            inner, held = block.step(inner, None if past is None else past[place])
+            kept.append(held)
         told = self.out(self.norm(inner.mT))
         with torch.autocast(frames.device.type, enabled=False):
-            pieces = self._pieces(told.float()) * present[..., None]
-            energy = self.window.square() * present[..., None]
-            inside = slice(self.lead, self.lead + count * self.hop)
-            total, weight = (overlap_add(each, self.hop)[:, inside] for each in (pieces, energy))
-            # where no frame is, nothing sounds
-            return total / weight.clamp(min=1e-3)
+            pieces, energy = self._pieces(told.float()), self.window.square().expand(*frames.shape[:2], -1)
+            if present is not None:
+                pieces, energy = pieces * present[..., None], energy * present[..., None]
+            total, weight = overlap_add(pieces, self.hop), overlap_add(energy, self.hop)
+            if past is not None:
+                total, weight = _carried(past[-2], total), _carried(past[-1], weight)
+            done = frames.shape[1] * self.hop
+            rest = total[:, done:].clone(), weight[:, done:].clone()
+            return _balanced(total[:, :done], weight[:, :done]), (*kept, *rest)
 
     def _pieces(self, told: Float[Tensor, "batch frame numbers"]) -> Float[Tensor, "batch frame sample"]:
         """Windowed waveform of every frame."""
@@ -141,3 +170,13 @@ def overlap_add(pieces: Float[Tensor, "batch frame sample"], hop: int) -> Float[
     for part in range(parts):
         total[:, part : part + count] += cut[:, :, part]
     return total.reshape(batch, -1)
+
+
+def _carried(rest: Float[Tensor, "batch shorter"], total: Float[Tensor, "batch total"]) -> Float[Tensor, "batch total"]:
+    """What earlier pieces left over, added to the beginning."""
+    return total + nn.functional.pad(rest, (0, total.shape[1] - rest.shape[1]))
+
+
+def _balanced(total: Tensor, weight: Tensor) -> Tensor:
+    """The nearest sound in least squares (Griffin & Lim 1984, eq. 6); where no frame is, nothing sounds."""
+    return total / weight.clamp(min=1e-3)

@@ -15,6 +15,7 @@ from torch import Tensor
 from smalti.core import StoreError, nearest
 from smalti.features import MEL_PRESETS, MelSettings, mel_filterbank
 from smalti.nn.weight_norm import fold_weights
+from smalti.store import fill, refuse_non_finite
 from smalti.systems.vocoder.config import HiFiGANNetConfig, MelGANNetConfig, ModelConfig, NetConfig, VocosNetConfig
 from smalti.systems.vocoder.model import NetVocoder
 from smalti.systems.vocoder.nets import Net, build
@@ -45,7 +46,7 @@ def adopt(format: str, tensors: Tensors, words: Words, *, picture: str = "") -> 
     if name not in MEL_PRESETS:
         raise StoreError(f"mel preset {name!r} is unknown; {nearest(name, MEL_PRESETS)}")
     given = fold_weights({key.removeprefix("generator/"): tensor for key, tensor in tensors.items()})
-    _refuse_non_finite(given)
+    refuse_non_finite(given)
     try:
         net, state = _READERS[format](given, words)
     except (KeyError, IndexError, ValueError, TypeError) as error:
@@ -143,12 +144,6 @@ def _count(tensors: Tensors, pattern: str) -> int:
     return count
 
 
-def _refuse_non_finite(tensors: Tensors) -> None:
-    for name, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise StoreError(f"{name} holds NaN or Inf, wanted finite weights; get the file again")
-
-
 def _refuse_other_picture(format: str, name: str, picture: MelSettings, tensors: Tensors, words: Words) -> None:
     """Every word about the picture must be that of the preset, and so must the filters, where the file holds them."""
     wanted = {
@@ -181,16 +176,7 @@ def _alike(found: Tensor, wanted: Tensor) -> bool:
 
 def _filled(config: ModelConfig, picture: MelSettings, state: Tensors, format: str) -> Net:
     net = build(config, picture)
-    wanted = net.state_dict()
-    for name, tensor in wanted.items():
-        if name not in state:
-            raise StoreError(f"this is no whole {format}: {name} is missing; get the file again")
-        if state[name].shape != tensor.shape:
-            found, shape = list(state[name].shape), list(tensor.shape)
-            raise StoreError(f"{name} of this {format} has the shape {found}, wanted {shape}; get the file again")
-    if unknown := sorted(set(state) - set(wanted)):
-        raise StoreError(f"this is no {format}: {unknown[0]} and {len(unknown) - 1} more are unknown; name its format")
-    net.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+    fill(net, state, format)
     return net.eval()
 
 

@@ -1,0 +1,29 @@
+"""From a run folder to the codec it has learnt."""
+
+from pathlib import Path
+
+from smalti.config import load_settings
+from smalti.core import StoreError
+from smalti.store import load_weights
+from smalti.systems.almtokenizer.codec import ALMTokenizer
+from smalti.systems.almtokenizer.config import ALMTokenizerConfig
+from smalti.systems.almtokenizer.net import QueryNet
+from smalti.train import RunFolder
+
+
+def load_almtokenizer(folder: Path) -> ALMTokenizer:
+    """Open a run, ready to encode and decode at the window of its settings.
+
+    Raises:
+        StoreError: if it is no run, has no weights yet, or they are damaged or of another model.
+        ConfigError: if its settings cannot be read.
+    """
+    run = RunFolder.open(folder)
+    config = load_settings(ALMTokenizerConfig, run.config_path)
+    weights = load_weights(run.weights_path)
+    net = QueryNet(config.model)
+    try:
+        net.load_state_dict(weights.tensors)
+    except RuntimeError:
+        raise StoreError(f"{run.weights_path} does not fit {run.config_path.name}; restore both from one run") from None
+    return ALMTokenizer(net.eval())
