@@ -70,7 +70,17 @@ class ALMTokenizerRecipe:
             self.learning = LearningNet(config)
             self.adversary = self._judges()
         self.net, self._whole = self.learning.codec, train.stage != "autoencoder"
-        self._trained, self.optimiser = self.engine.setup(self.learning, self._steps_down())
+        weights = list(self.learning.learning())
+        inner = [weight for weight in self.net.inner_matrices() if weight.requires_grad] if train.matrix_rate else []
+        known = {id(weight) for weight in inner}
+        optimiser = Muon(
+            inner,
+            [weight for weight in weights if id(weight) not in known],
+            betas=train.betas,
+            weight_decay=train.weight_decay,
+            matrix_rate=train.matrix_rate,
+        )
+        self._trained, self.optimiser = self.engine.setup(self.learning, optimiser)
         self.sounds = SoundClips(source, model=config.model, train=train, hop=self.net.hop, held_out=held_out)
         self.objective = Objective(train.lambdas, sample_rate=config.model.sample_rate, hop=self.net.hop)
         rate = Schedule(peak=train.learning_rate, final=train.final_rate, warmup=train.warmup, shape="cosine")
@@ -173,18 +183,6 @@ class ALMTokenizerRecipe:
 
     def _heard(self, most: int) -> list[Audio]:
         return heard(self.sounds.pieces, self.config.model.sample_rate, most=most)
-
-    def _steps_down(self) -> Muon:
-        """The optimiser of what the stage teaches."""
-        train, learning = self.config.train, list(self.learning.learning())
-        inner = [weight for weight in self.net.inner_matrices() if weight.requires_grad] if train.matrix_rate else []
-        return Muon(
-            inner,
-            [weight for weight in learning if all(weight is not each for each in inner)],
-            betas=train.betas,
-            weight_decay=train.weight_decay,
-            matrix_rate=train.matrix_rate,
-        )
 
     def _judges(self) -> SoundAdversary | None:
         judge, train = self.config.judge, self.config.train
