@@ -20,6 +20,7 @@ from smalti.systems import almtokenizer as room
 from smalti.systems import load, training
 from smalti.systems.almtokenizer import ALMTokenizerConfig, ALMTokenizerRecipe
 from smalti.systems.almtokenizer.clips import Crops
+from smalti.systems.importing import import_weights
 from smalti.systems.show import show, verify
 from smalti.systems.training import train
 
@@ -117,7 +118,8 @@ def test_an_evaluation_changes_nothing() -> None:
 def test_a_first_stage_says_that_it_knows_no_codes(journey: Journey) -> None:
     with pytest.raises(StoreError, match="is a first stage, which knows no codes; train the second on it"):
         load(journey.alm_stage1)
-    assert "first stage" in show(journey.alm_stage1)["missing"] and verify(journey.alm_stage1) == []
+    shown = show(journey.alm_stage1)
+    assert shown["finished"] and "first stage" in shown["missing"] and verify(journey.alm_stage1) == []
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +157,20 @@ def test_a_second_stage_that_was_cut_resumes_without_the_first(
     _train(journey, tmp_path / "run", resume=True)
     for name in ("weights.safetensors", "config.toml"):
         assert (tmp_path / "run" / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_an_imported_encodec_serves_as_a_first_stage(journey: Journey, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    sizes = {"num_filters": 2, "hidden_size": 6, "codebook_size": 8, "target_bandwidths": [1.5]}
+    encodec = transformers.EncodecModel(transformers.EncodecConfig(upsampling_ratios=[10, 8, 4], **sizes))
+    encodec.save_pretrained(tmp_path / "encodec")
+    import_weights("encodec", tmp_path / "encodec", to=tmp_path / "first")
+    with pytest.raises(StoreError, match="is a first stage"):
+        load(tmp_path / "first")
+    _train(journey, tmp_path / "second", "model.ends.lstm=2", load_path=tmp_path / "first")
+    first, last = (load_weights(tmp_path / run / "weights.safetensors").tensors for run in ("first", "second"))
+    fronts = [name for name in first if name.startswith("front.")]
+    assert fronts and all(torch.equal(first[name], last[name]) for name in fronts)
 
 
 def test_what_the_back_hears_of_another_decoder_begins_at_nothing(tmp_path: Path) -> None:
