@@ -108,6 +108,20 @@ def test_nothing_beside_the_codec_is_kept_or_asked_in_evaluation(journey: Journe
     assert {name.partition("/")[2] for name in recipe.samples().audio} == {"original", "reconstruction"}
 
 
+def test_what_is_kept_of_a_first_stage_sounds_the_same_and_has_frames_of_one_size() -> None:
+    recipe = _recipe("stage1")
+    _steps(recipe, 3)
+    sounds = [recipe.batch(step).sound for step in range(8)]
+    before = [recipe.net.rebuild(sound) for sound in sounds]
+    recipe.take(recipe.weights())
+    after = [recipe.net.rebuild(sound) for sound in sounds]
+    deviation = torch.cat([each.wanted.flatten(0, 1) for each in after]).std(dim=0, correction=0)
+    torch.testing.assert_close(deviation, torch.ones(6), rtol=1e-4, atol=0)
+    assert not torch.allclose(before[0].wanted, after[0].wanted)
+    assert before[0].sound is not None
+    torch.testing.assert_close(after[0].sound, before[0].sound, rtol=0, atol=1e-5)
+
+
 def test_an_evaluation_changes_nothing() -> None:
     for preset in ("stage1", "stage2"):
         recipe = _recipe(preset)
