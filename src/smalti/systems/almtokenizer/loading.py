@@ -7,7 +7,7 @@ from smalti.core import StoreError
 from smalti.store import load_weights
 from smalti.systems.almtokenizer.codec import ALMTokenizer
 from smalti.systems.almtokenizer.config import ALMTokenizerConfig
-from smalti.systems.almtokenizer.net import QueryNet
+from smalti.systems.almtokenizer.net import CENTRES, QueryNet
 from smalti.train import RunFolder
 
 
@@ -21,7 +21,8 @@ def load_almtokenizer(folder: Path) -> ALMTokenizer:
     run = RunFolder.open(folder)
     config = load_settings(ALMTokenizerConfig, run.config_path)
     weights = load_weights(run.weights_path)
-    net = QueryNet(config.model)
+    # the centres of a prior are among the weights: the file that they came from is not asked for again
+    net = QueryNet(config.model, centres=weights.tensors.get(CENTRES) if config.model.codes.prior else None)
     try:
         net.load_state_dict(weights.tensors)
     except RuntimeError:

@@ -1,23 +1,24 @@
 """How the codec learns: frames through queries and codes first, then their sound as well, at a rate drawn per step."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.core import Audio
+from smalti.core import Audio, ParameterError
 from smalti.data.manifest import Manifest
 from smalti.features import log_mel
 from smalti.store import Weights
 from smalti.systems.almtokenizer.clips import Crops, SoundClips
 from smalti.systems.almtokenizer.codec import ALMTokenizer
-from smalti.systems.almtokenizer.config import ALMTokenizerConfig
+from smalti.systems.almtokenizer.config import ALMTokenizerConfig, CodesConfig
 from smalti.systems.almtokenizer.held_out import HeldOutScores, heard, score
 from smalti.systems.almtokenizer.net import QueryNet
 from smalti.systems.almtokenizer.objective import Objective, yardstick
-from smalti.train import Engine, Samples, Schedule, set_rate, update
+from smalti.train import Engine, Samples, Schedule, load_prior, set_rate, update
 
 _SHOWN = 3
 _SHOWN_WINDOWS = (3, 6, 10)
@@ -54,7 +55,7 @@ class ALMTokenizerRecipe:
         self.config, self.engine, train = config, engine or Engine(config.engine), config.train
         with torch.random.fork_rng():
             torch.manual_seed(train.seed)
-            net = QueryNet(config.model)
+            net = QueryNet(config.model, centres=_centres(config.model.codes))
         optimiser = torch.optim.AdamW(net.parameters(), betas=train.betas, weight_decay=train.weight_decay, fused=True)
         self.net = net
         self._trained, self.optimiser = self.engine.setup(net, optimiser)
@@ -150,3 +151,16 @@ class ALMTokenizerRecipe:
                 queries = self.net.analyse(self.engine.move(batch.sound), batch.window)
                 points.append(self.net.to_codes(queries).float().flatten(0, 1))
         self.net.quantizer.start(torch.cat(points).mT[None])
+
+
+def _centres(codes: CodesConfig) -> Float[Tensor, "centre feature"] | None:
+    """Those of the prior that the settings name; None if they name none."""
+    if not codes.prior:
+        return None
+    prior = load_prior(Path(codes.prior))
+    if len(prior.centres) != codes.vocab:
+        raise ParameterError(
+            f"{codes.prior} holds {len(prior.centres)} centres, wanted {codes.vocab} (model.codes.vocab); "
+            f"make one with `smalti prior --vocab {codes.vocab}`"
+        )
+    return prior.centres
