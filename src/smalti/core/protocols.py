@@ -73,6 +73,23 @@ class CodecViews(Codec, Protocol):
 
 
 @runtime_checkable
+class LatentCodec(Codec, Encoder, Protocol):
+    """A codec whose vectors can be moved about and heard: `embed` gives them as they are before they become codes.
+
+    `decode_latents(embed(audio), audio.lengths)` is `decode(encode(audio))`.
+    """
+
+    def decode_latents(self, latents: Embedding, lengths: Int64[Tensor, " batch"], *, quantized: bool = True) -> Audio:
+        """Sound of vectors, of their nearest codes or, if not `quantized`, of the vectors themselves.
+
+        Args:
+            latents: ceil(lengths / hop) vectors of each item.
+            lengths: samples of each item.
+        """
+        ...
+
+
+@runtime_checkable
 class EncoderStream(Protocol):
     """Audio in, codes out, in blocks of any size; all blocks together equal `encode` of the whole."""
 

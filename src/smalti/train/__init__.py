@@ -4,6 +4,7 @@ from smalti.train.adversary import Adversary, Pull
 from smalti.train.engine import Engine, EngineSettings
 from smalti.train.interrupts import Interrupted
 from smalti.train.loop import Cadence, FitReport, fit
+from smalti.train.muon import Muon
 from smalti.train.prior import FittedPrior, fit_prior, load_prior, save_prior
 from smalti.train.progress import Progress, progress_bar
 from smalti.train.recipe import BeginsElsewhere, NamesClips, Recipe, Samples, ShowsSamples
@@ -20,6 +21,7 @@ __all__ = [
     "FitReport",
     "FittedPrior",
     "Interrupted",
+    "Muon",
     "NamesClips",
     "Progress",
     "Pull",

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
 
-from smalti.core import Audio, ParameterError, SpecError, Tokens, TokenSpec
+from smalti.core import Audio, Embedding, ParameterError, SpecError, Tokens, TokenSpec
 from smalti.store import fingerprint
 from smalti.systems.almtokenizer.net import QueryNet
 from smalti.systems.almtokenizer.streams import ALMDecoderStream, ALMEncoderStream, Analysis, Synthesis
@@ -88,8 +90,8 @@ class ALMTokenizer:
         """What its tokens are."""
         codes = self.net.config.codes
         return TokenSpec(
-            sample_rate=self.net.config.sample_rate,
-            hop=self.window * self.net.hop,
+            sample_rate=self.sample_rate,
+            hop=self.hop,
             codebooks=self.codebooks,
             vocab=codes.vocab,
             tokenizer=self._named_by_weights(),
@@ -102,16 +104,8 @@ class ALMTokenizer:
         Raises:
             SpecError: if the audio is at another rate.
         """
-        spec = self.spec
-        if audio.sample_rate != spec.sample_rate:
-            raise SpecError(
-                f"audio is at {audio.sample_rate} Hz, this codec at {spec.sample_rate} Hz; "
-                "resample it first (smalti.audio.resample)"
-            )
-        analysis = Analysis(self.net, self.window, batch=len(audio.lengths))
-        pieces = audio.zero_padded().samples.split(_PIECE, dim=1)
-        queries = torch.cat([*(analysis.push(piece) for piece in pieces), analysis.flush()], dim=1)
-        codes = self.net.codes(queries, depth=self.codebooks).to(audio.lengths.device)
+        spec, latents = self.spec, self._latents(audio)
+        codes = self.net.quantizer.encode(latents.mT, depth=self.codebooks).to(audio.lengths.device)
         inside = torch.arange(codes.shape[2], device=codes.device) < -(-audio.lengths // spec.hop)[:, None]
         return Tokens(torch.where(inside[:, None], codes, 0), spec, audio.lengths)
 
@@ -123,11 +117,76 @@ class ALMTokenizer:
             SpecError: if the tokens are another codec's, or of another view.
         """
         self.spec.require(tokens.spec)
-        synthesis = Synthesis(self.net, self.window, batch=len(tokens.lengths))
-        present = torch.arange(tokens.codes.shape[2], device=tokens.lengths.device) < tokens.frames[:, None]
-        sound = torch.cat([synthesis.push(tokens.codes, present), synthesis.flush()], dim=1).to(tokens.lengths.device)
-        longest = int(tokens.lengths.max()) if len(tokens.lengths) else 0
-        return Audio(sound[:, :longest], tokens.spec.sample_rate, tokens.lengths).zero_padded()
+        return self._heard(self.net.vectors(tokens.codes), tokens.lengths)
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz, of what is heard."""
+        return self.net.config.sample_rate
+
+    @property
+    def hop(self) -> int:
+        """Samples of a query."""
+        return self.window * self.net.hop
+
+    @property
+    def dim(self) -> int:
+        """Numbers of a latent."""
+        return self.net.config.codes.dim
+
+    @torch.no_grad()
+    def embed(self, audio: Audio) -> Embedding:
+        """The queries of every item, ceil(samples / hop) of them, in the space of the codes, before quantisation.
+
+        It is the linear image of the encoder's query that the codes stand for, and what the decoder takes: what a
+        probe finds here, the tokens can carry, and what is moved here can be heard. The codebooks change nothing.
+
+        Raises:
+            SpecError: if the audio is at another rate.
+        """
+        latents, frames = self._latents(audio).to(audio.lengths.device), -(-audio.lengths // self.hop)
+        inside = torch.arange(latents.shape[1], device=latents.device) < frames[:, None]
+        return Embedding(latents * inside[..., None], frames)
+
+    @torch.no_grad()
+    def decode_latents(self, latents: Embedding, lengths: Int64[Tensor, " batch"], *, quantized: bool = True) -> Audio:
+        """Sound of latents, exactly `lengths` samples of each item; see `LatentCodec`.
+
+        Raises:
+            SpecError: if the latents are no numbers of this codec.
+            ParameterError: if there are not ceil(lengths / hop) latents of each item.
+        """
+        vectors = latents.frames
+        if vectors.shape[2] != self.dim:
+            raise SpecError(f"found latents of {vectors.shape[2]} numbers, wanted {self.dim}; embed with this codec")
+        if not torch.equal(latents.lengths, -(-lengths // self.hop)):
+            found = f"{latents.lengths.tolist()} latents for {lengths.tolist()} samples"
+            raise ParameterError(f"found {found}, wanted one for every {self.hop} begun; cut or repeat them")
+        if quantized:
+            vectors = self.net.vectors(
+                self.net.quantizer.encode(vectors.to(self.net.to_codes.weight).mT, depth=self.codebooks)
+            )
+        return self._heard(vectors, lengths)
+
+    def _latents(self, audio: Audio) -> Float[Tensor, "batch query dim"]:
+        """What the codes stand for, of all that is there and, behind an item's own, of silence."""
+        if audio.sample_rate != self.sample_rate:
+            raise SpecError(
+                f"audio is at {audio.sample_rate} Hz, this codec at {self.sample_rate} Hz; "
+                "resample it first (smalti.audio.resample)"
+            )
+        analysis = Analysis(self.net, self.window, batch=len(audio.lengths))
+        pieces = audio.zero_padded().samples.split(_PIECE, dim=1)
+        queries = torch.cat([*(analysis.push(piece) for piece in pieces), analysis.flush()], dim=1)
+        return self.net.to_codes(queries)
+
+    def _heard(self, vectors: Float[Tensor, "batch query dim"], lengths: Int64[Tensor, " batch"]) -> Audio:
+        """Sound of vectors; those behind an item's own change nothing."""
+        synthesis = Synthesis(self.net, self.window, batch=len(lengths))
+        present = torch.arange(vectors.shape[1], device=lengths.device) < -(-lengths // self.hop)[:, None]
+        sound = torch.cat([synthesis.speak(vectors, present), synthesis.flush()], dim=1).to(lengths.device)
+        longest = int(lengths.max()) if len(lengths) else 0
+        return Audio(sound[:, :longest], self.sample_rate, lengths).zero_padded()
 
     def encoder_stream(self) -> ALMEncoderStream:
         """Audio in, codes out; memory stays that of a block."""

@@ -90,7 +90,7 @@ class LambdasConfig(Settings):
 
 
 class TrainConfig(Settings):
-    """AdamW with a warm-up and a cosine; first the frames alone are learnt, then their sound as well."""
+    """Muon or AdamW with a warm-up and a cosine; first the frames alone are learnt, then their sound as well."""
 
     steps: int = Field(default=2000, gt=0)
     seed: int = Field(default=0, ge=0)
@@ -99,6 +99,9 @@ class TrainConfig(Settings):
     learning_rate: float = Field(default=1e-3, gt=0, description="at its peak; published: lr_generator")
     final_rate: float = Field(default=2e-5, ge=0, description="at the end; as the peak for a constant rate")
     warmup: float = Field(default=0.01, ge=0, le=1, description="fraction of the run until the peak")
+    matrix_rate: float = Field(
+        default=3.0, ge=0, description="rate of the inner matrices, which Muon steps, in that of the rest; 0: all AdamW"
+    )
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")

@@ -149,6 +149,12 @@ class QueryNet(nn.Module):
         hidden = self.decoder(vectors, window)
         return Guess(self.to_frames(hidden), hidden)
 
+    def inner_matrices(self) -> list[nn.Parameter]:
+        """Weights that neither read an input nor give an output: those of transformers' and head's blocks."""
+        inner = (".transformer.blocks.", "back.blocks.")
+        named = self.named_parameters()
+        return [weight for name, weight in named if weight.ndim == 2 and any(part in name for part in inner)]
+
     def sound(self, guess: Guess, lengths: Int64[Tensor, " batch"] | None = None) -> Float[Tensor, "batch sample"]:
         """Samples of what the decoder knows; `lengths` in frames, as of `Back`."""
         return self.back.forward(guess.frames, guess.hidden, lengths)

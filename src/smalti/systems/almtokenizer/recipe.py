@@ -18,7 +18,7 @@ from smalti.systems.almtokenizer.config import ALMTokenizerConfig, CodesConfig
 from smalti.systems.almtokenizer.held_out import HeldOutScores, heard, score
 from smalti.systems.almtokenizer.net import QueryNet
 from smalti.systems.almtokenizer.objective import Objective, yardstick
-from smalti.train import Engine, Samples, Schedule, load_prior, set_rate, update
+from smalti.train import Engine, Muon, Samples, Schedule, load_prior, set_rate, update
 
 _SHOWN = 3
 _SHOWN_WINDOWS = (3, 6, 10)
@@ -56,7 +56,14 @@ class ALMTokenizerRecipe:
         with torch.random.fork_rng():
             torch.manual_seed(train.seed)
             net = QueryNet(config.model, centres=_centres(config.model.codes))
-        optimiser = torch.optim.AdamW(net.parameters(), betas=train.betas, weight_decay=train.weight_decay, fused=True)
+        inner = net.inner_matrices() if train.matrix_rate else []
+        optimiser = Muon(
+            inner,
+            [weight for weight in net.parameters() if all(weight is not each for each in inner)],
+            betas=train.betas,
+            weight_decay=train.weight_decay,
+            matrix_rate=train.matrix_rate,
+        )
         self.net = net
         self._trained, self.optimiser = self.engine.setup(net, optimiser)
         self.sounds = SoundClips(source, model=config.model, train=train, hop=net.hop, held_out=held_out)

@@ -71,7 +71,7 @@ class Analysis:
 
 
 class Synthesis:
-    """Codes of a batch in, samples out."""
+    """Codes of a batch in, or vectors in their place, samples out."""
 
     def __init__(self, net: QueryNet, window: int, *, batch: int = 1) -> None:
         """Know nothing yet; arguments as of `Analysis`."""
@@ -83,23 +83,26 @@ class Synthesis:
         self._early = self._net.back.delay
         self._cache: RingCache = self._net.decoder.transformer.cache(self._batch, _device(self._net))
 
-    def push(
-        self, codes: Int64[Tensor, "batch codebook query"], present: Bool[Tensor, "batch query"] | None = None
+    def push(self, codes: Int64[Tensor, "batch codebook query"]) -> Float[Tensor, "batch sample"]:
+        """The samples that no later code can change; `codes` of as many codebooks in every call."""
+        return self.speak(self._net.vectors(codes.to(self._cache.offsets.device)))
+
+    def speak(
+        self, vectors: Float[Tensor, "batch query dim"], present: Bool[Tensor, "batch query"] | None = None
     ) -> Float[Tensor, "batch sample"]:
-        """The samples that no later code can change.
+        """The samples that no later vector can change.
 
         Args:
-            codes: of as many codebooks in every call.
+            vectors: quantised queries, or whatever is to be heard in their place.
             present: which of them are there, once absent, absent to the end; None if all are.
         """
         net, window = self._net, self._window
         device = self._cache.offsets.device
         found = [torch.zeros(self._batch, 0, device=device)]
         size = _block(window * net.hop, net.config.sample_rate, self._batch)
-        for first in range(0, codes.shape[2], size):
+        for first in range(0, vectors.shape[1], size):
             piece = slice(first, first + size)
-            vectors = net.vectors(codes[:, :, piece].to(device))
-            hidden = net.decoder(vectors, window, self._cache)
+            hidden = net.decoder(vectors[:, piece].to(device), window, self._cache)
             there = None if present is None else present[:, piece].to(device).repeat_interleave(window, dim=1)
             sound, self._past = net.back.step(net.to_frames(hidden), hidden, self._past, there)
             found.append(self._timely(sound))
