@@ -69,18 +69,18 @@ class ResidualVectorQuantizer(nn.Module):
         """
         with torch.autocast(latents.device.type, enabled=False):
             latents = latents.float()
-            residual, codes, losses, maps = latents, [], [], None
+            residual, codes, losses, parts = latents, [], [], []
             for quantizer in self._quantizers[:depth]:
                 step = quantizer(residual, restart_below=restart_below)
                 residual = residual - step.vectors.detach()
                 codes.append(step.codes)
                 losses.append(step.loss)
-                if self._fixed and maps is None:  # they learn by the gradient of what they give; its value is counted
-                    maps = step.vectors - step.vectors.detach() - (latents - latents.detach())
+                parts.append(step.vectors)
             # the chosen vectors are what the residual lacks; detached, their gradient goes to the latents whole
             vectors = latents - residual.detach()
-            vectors = vectors if maps is None else vectors + maps
-            return Quantized(vectors, torch.cat(codes, dim=1), torch.stack(losses).mean())
+            if self._fixed:  # whose maps learn by the gradient of what they give; its value is counted already
+                vectors = vectors + parts[0] - parts[0].detach() - latents + latents.detach()
+            return Quantized(vectors, torch.cat(codes, dim=1), torch.stack(losses).mean(), parts=torch.stack(parts))
 
     def encode(
         self, latents: Float[Tensor, "batch dim frame"], *, depth: int | None = None
