@@ -8,16 +8,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from journey import TINY_ALM, Journey
+from journey import TINY_ALM, TINY_ALM_STAGE2, Journey
 from smalti.audio import read, resample
 from smalti.cli import run
 from smalti.core import Audio, Encoder, ParameterError, SpecError, StoreError
 from smalti.features import LogMelEncoder
 from smalti.store import load_weights
 from smalti.systems import load_codec
-from smalti.systems.encoders import load_encoder
+from smalti.systems.encoders import named_encoder
 from smalti.systems.hearing import Heard, View
 from smalti.systems.pretrained import load_pretrained
+from smalti.systems.registry import load_encoder
 from smalti.train import load_prior
 
 VOCAB = 11
@@ -89,7 +90,7 @@ def test_states_of_others_lie_around_their_hop(wav2vec: Path) -> None:
 
 
 def test_layers_differ_and_only_those_that_are_there_can_be_named(wav2vec: Path) -> None:
-    prints = {load_encoder(wav2vec, layer=layer).fingerprint for layer in (0, 1, 2, None)}
+    prints = {named_encoder(wav2vec, layer=layer).fingerprint for layer in (0, 1, 2, None)}
     assert len(prints) == 3  # the last is what None means
     with pytest.raises(ParameterError, match=r"layer 3 is outside 0…2"):
         load_encoder(wav2vec, layer=3)
@@ -98,7 +99,7 @@ def test_layers_differ_and_only_those_that_are_there_can_be_named(wav2vec: Path)
 
 
 def test_what_is_no_encoder_is_refused(wav2vec: Path, tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="mulaw gives no vectors"):
+    with pytest.raises(SpecError, match="mulaw is a codec, wanted an encoder"):
         load_encoder("mulaw")
     with pytest.raises(StoreError, match="not there"):
         load_encoder(tmp_path / "nothing")
@@ -129,7 +130,7 @@ def test_centres_come_back_from_their_file_and_name_frames(
         found = smalti(capsys, "prior", encoder, "--data", journey.sounds, "--to", to, "--vocab", VOCAB)
         assert (found["vocab"], found["dim"], found["failed"]) == (VOCAB, dim, [])
         assert found["frames"] > 100 and 0 < found["left"] < 0.9
-        prior, named = load_prior(to), load_encoder(encoder)
+        prior, named = load_prior(to), named_encoder(encoder)
         assert prior.centres.shape == (VOCAB, dim) and prior.encoder == named.fingerprint
         tokenizer = prior.tokenizer(named.encoder)
         sound = resample(clip, named.encoder.sample_rate)
@@ -173,7 +174,7 @@ def test_recordings_that_cannot_be_read_are_listed(
     [
         (["log-mel", "--vocab", "99999"], "wanted at least 99999 centres"),
         (["log-mel", "--vocab", "11", "--layer", "2"], "found layer 2 for log-mel"),
-        (["mulaw", "--vocab", "11"], "gives no vectors"),
+        (["mulaw", "--vocab", "11"], "is a codec, wanted an encoder"),
         (["log-mel", "--vocab", "11", "windw=2"], "did you mean window?"),
     ],
 )
@@ -205,7 +206,34 @@ def test_a_codec_with_a_prior_learns_around_it_and_needs_the_file_no_more(
     tokens = codec.encode(clip)
     assert codec.decode(tokens).samples.shape == clip.samples.shape
     smalti(capsys, "encode", out, "--data", journey.sounds, "--to", tmp_path / "tokens", "window=3")
+    assert smalti(capsys, "export", out, "--to", tmp_path / "graphs", "window=3")["steps_compared"] > 0
     assert smalti(capsys, "verify", tmp_path / "tokens")["damaged"] == []
+
+
+def test_a_run_with_vectors_is_an_encoder_at_the_rate_that_is_named(
+    journey: Journey, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--data", journey.sounds, "--vocab", VOCAB)
+    found = [
+        smalti(capsys, "prior", journey.alm, *asked, "--to", tmp_path / f"{window}.safetensors", f"window={window}")
+        for window in (2, 10)
+    ]
+    assert found[0]["frames"] > 3 * found[1]["frames"]
+    priors = [load_prior(tmp_path / f"{window}.safetensors") for window in (2, 10)]
+    assert priors[0].encoder != priors[1].encoder and [prior.hop for prior in priors] == [640, 3200]
+
+
+def test_a_second_stage_guesses_later_codebooks_from_a_fixed_first(
+    journey: Journey, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prior, out = tmp_path / "p.safetensors", tmp_path / "run"
+    smalti(capsys, "prior", "log-mel", "--data", journey.sounds, "--to", prior, "--vocab", VOCAB)
+    settings = (*TINY_ALM_STAGE2, f"model.codes.prior={prior}")
+    smalti(capsys, "train", "almtokenizer/stage2", "--data", journey.sounds, "--out", out, *settings)
+    held = load_weights(out / "weights.safetensors").tensors
+    assert torch.equal(held["quantizer.layers.0.vectors"], load_prior(prior).centres)
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert any("autoregressive" in line for line in lines)
 
 
 def test_a_prior_that_does_not_fit_is_refused_by_name(

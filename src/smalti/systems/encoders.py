@@ -1,16 +1,15 @@
-"""Encoders by name: log-mel frames that are always there, a run that hears in vectors, or a model of others."""
+"""Encoders with all that tells their frames from those of others, for what is learnt of them and kept."""
 
 import hashlib
 from dataclasses import dataclass
 
-from smalti.core import Codec, Encoder, ParameterError, SpecError
+from smalti.core import Encoder
 from smalti.features import LogMelEncoder
-from smalti.systems.hearing import RunName, heard_as, seen
-from smalti.systems.pretrained import is_pretrained, load_pretrained
-from smalti.systems.registry import find_run, load
+from smalti.systems.hearing import RunName, heard_as
+from smalti.systems.pretrained import PretrainedEncoder
+from smalti.systems.registry import CONFIG, find_run, load_encoder
 
-LOG_MEL = "log-mel"
-_FILES = ("config.toml", "weights.safetensors")
+_FILES = (CONFIG, "weights.safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,32 +21,15 @@ class NamedEncoder:
     fingerprint: str
 
 
-def load_encoder(run: RunName, *, layer: int | None = None) -> NamedEncoder:
-    """Open an encoder.
-
-    Args:
-        run: `log-mel`, a run folder, maybe with a rate, or a folder of `transformers`.
-        layer: of a model of `transformers`, whose states are given; None is the last.
-    Raises:
-        ParameterError: for a layer of anything else, or one that is not there.
-        SpecError: if the run gives no vectors.
-        StoreError: if it is not there or cannot be opened.
-    """
-    named = heard_as(run)
-    folder = find_run(run)
-    if is_pretrained(folder):
-        found = load_pretrained(folder, layer=layer)
+def named_encoder(run: RunName, *, layer: int | None = None) -> NamedEncoder:
+    """Open an encoder; arguments and errors as of `load_encoder`."""
+    named, folder = heard_as(run), find_run(run)
+    found = load_encoder(run, layer=layer)
+    if isinstance(found, PretrainedEncoder):
         return NamedEncoder(found, f"{folder.name} layer {found.layer}", found.fingerprint)
-    if layer is not None:
-        raise ParameterError(f"found layer {layer} for {named.run}, which has none to choose from; leave it out")
-    if str(named.run) == LOG_MEL:
-        frames = LogMelEncoder()
-        return NamedEncoder(frames, LOG_MEL, hashlib.sha256(repr(frames.picture).encode()).hexdigest())
-    model = load(folder)
-    model = seen(model, named) if isinstance(model, Codec) else model
-    if not isinstance(model, Encoder):
-        raise SpecError(f"{named.run} gives no vectors of sound, wanted an encoder; name one, or {LOG_MEL}")
-    digest = hashlib.sha256(f"hop {model.hop}".encode())
+    if isinstance(found, LogMelEncoder):
+        return NamedEncoder(found, str(named.run), hashlib.sha256(repr(found.picture).encode()).hexdigest())
+    digest = hashlib.sha256(f"hop {found.hop}".encode())
     for file in (folder / name for name in _FILES):
         digest.update(file.read_bytes() if file.is_file() else b"")
-    return NamedEncoder(model, f"{folder.name} {named.view}".strip(), digest.hexdigest())
+    return NamedEncoder(found, f"{folder.name} {named.view}".strip(), digest.hexdigest())

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from smalti.core import Audio, Embedding, ParameterError, SpecError, StoreError, nearest
+from smalti.core.extras import need
 from smalti.store import fingerprint
 
 KINDS = ("wav2vec2", "hubert", "wavlm", "data2vec-audio", "unispeech-sat", "wav2vec2-conformer")
@@ -101,12 +102,9 @@ def load_pretrained(folder: Path, *, layer: int | None = None) -> PretrainedEnco
             f"{folder} holds no weights in safetensors; convert them with transformers, others are not read"
         )
     hearing = _read(folder / _HEARING) if (folder / _HEARING).is_file() else {}
-    try:
-        import transformers
-    except ImportError:
-        raise ParameterError(
-            "found no transformers, which encoders of others need; pip install 'smalti[pretrained]'"
-        ) from None
+    need("transformers", extra="pretrained", what="encoders of others")
+    import transformers
+
     try:
         model, told = cast(
             tuple[nn.Module, Mapping[str, Iterable[str]]],

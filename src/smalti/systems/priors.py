@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smalti.data.manifest import Manifest
 from smalti.data.waveforms import ManifestRecordings
-from smalti.systems.encoders import load_encoder
+from smalti.systems.encoders import named_encoder
 from smalti.systems.hearing import RunName
 from smalti.train.prior import fit_prior, save_prior
 from smalti.transcode.files import Progress, no_progress
@@ -55,7 +55,7 @@ def learn_prior(
     """Cluster an encoder's frames of the recordings for training, and keep the centres in a file.
 
     Args:
-        encoder: as of `load_encoder`.
+        encoder: as of `named_encoder`.
         data: manifests; several share the centres equally.
         to: a .safetensors file.
         vocab: centres in all.
@@ -64,9 +64,9 @@ def learn_prior(
         seed: of order and start.
         progress: told (pieces done, in all).
     Raises:
-        ParameterError, DataError, StoreError, SpecError: as of `load_encoder`, `fit_prior` and `save_prior`.
+        ParameterError, DataError, StoreError, SpecError: as of `named_encoder`, `fit_prior` and `save_prior`.
     """
-    begin, named = time.perf_counter(), load_encoder(encoder, layer=layer)
+    begin, named = time.perf_counter(), named_encoder(encoder, layer=layer)
     rate = named.encoder.sample_rate
     fitted = fit_prior(
         named.encoder,
