@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from smalti.audio import read
-from smalti.core import Audio, Codec, Condition, DataError, LanguageModel, Parameter
+from smalti.core import Audio, Codec, Condition, LanguageModel, Parameter
 from smalti.data.manifest import Manifest
 from smalti.data.textures import TEXTURES, estimate, render_clip
 from smalti.evaluate import (
@@ -30,6 +30,7 @@ from smalti.systems.generation import language_codes
 from smalti.systems.hearing import RunName
 from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_codec_of, load_language_model, load_vocoder
 from smalti.systems.show import SaysItsSize
+from smalti.systems.sources import held_rows, sounds
 from smalti.transcode.files import Progress, no_progress
 
 _OPUS = 6000  # bit/s
@@ -50,7 +51,7 @@ def score_codec(run: RunName, data: Path, *, split: str = "", progress: Progress
         StoreError, SpecError: if the run cannot be used.
     """
     begin = time.perf_counter()
-    codec, manifest = load_codec(run), _split(Manifest.read(data), split)
+    codec, manifest = load_codec(run), held_rows(Manifest.read(data), split)
     failed: list[dict[str, str]] = []
     clips = _clips(manifest, codec.spec.sample_rate, failed)
     names = manifest.table["path"].to_pylist()
@@ -71,7 +72,7 @@ def score_vocoder(run: str | Path, data: Path, *, split: str = "", progress: Pro
     Arguments and errors as of `score_codec`.
     """
     begin = time.perf_counter()
-    vocoder, manifest = load_vocoder(run), _split(Manifest.read(data), split)
+    vocoder, manifest = load_vocoder(run), held_rows(Manifest.read(data), split)
     failed: list[dict[str, str]] = []
     clips = _clips(manifest, vocoder.picture.sample_rate, failed)
     peers = {"griffin_lim": GriffinLimVocoder(vocoder.picture)}
@@ -137,18 +138,9 @@ def _sweep(parameter: Parameter, *, seconds: float, sample_rate: int, values: in
     return Sweep(label=label, name=name, values=asked, measure=partial(estimate, label, name), render=render)
 
 
-def _split(manifest: Manifest, name: str) -> Manifest:
-    splits = manifest.table["split"].to_pylist() if "split" in manifest.table.column_names else []
-    chosen = name or ("test" if "test" in splits else "")
-    return manifest.split(chosen) if chosen else manifest
-
-
 def _clips(manifest: Manifest, sample_rate: int, failed: list[dict[str, str]]) -> Iterator[tuple[str, Audio]]:
-    for row, name in enumerate(manifest.table["path"].to_pylist()):
-        try:
-            yield name, read(manifest.path(row), sample_rate=sample_rate)
-        except DataError as error:
-            failed.append({"path": name, "reason": str(error)})
+    names = manifest.table["path"].to_pylist()
+    return ((names[row], audio) for row, audio in sounds(manifest, sample_rate, failed))
 
 
 def _references(manifest: Manifest, lm: LanguageModel, codec: Codec) -> References:
