@@ -83,7 +83,7 @@ def codec(
     bridge: Bridge = "",
     json: Json = False,
 ) -> None:
-    """Score a codec on the yardstick, beside Opus at 6 kbit/s where an encoder is at hand."""
+    """Score a codec on the yardstick, beside Opus at 6 and 8 kbit/s where an encoder is at hand."""
     from smalti.systems.scores import score_codec
 
     with progress("evaluate") as tell:
