@@ -17,6 +17,7 @@ from smalti.cli import (
     embed,
     encode,
     evaluate,
+    export,
     generate,
     importing,
     interpolate,
@@ -43,6 +44,7 @@ _VERBS = {
     "interpolate": (interpolate.interpolate, interpolate.KEYS),
     "embed": (embed.embed, embed.KEYS),
     "import": (importing.import_, importing.KEYS),
+    "export": (export.export, export.KEYS),
     "show": (show.show, show.KEYS),
     "verify": (verify.verify, verify.KEYS),
 }

@@ -2,10 +2,12 @@
 
 from smalti.store.atomic import clean_temps, refusal, replace_file, replace_folder, write_bytes
 from smalti.store.checkpoint import Checkpoint, load_checkpoint, load_latest, save_checkpoint, save_latest
+from smalti.store.checksums import sha256
 from smalti.store.fitting import fill, refuse_non_finite
 from smalti.store.foreign import read_foreign_weights
 from smalti.store.lock import lock
 from smalti.store.shards import StoreReport, TokenStore, write_store
+from smalti.store.signed import read_signed, signed_json
 from smalti.store.smt import SmtReader, SmtWriter, read_smt, write_smt
 from smalti.store.verify import verify
 from smalti.store.weights import Weights, fingerprint, load_weights, save_weights
@@ -25,6 +27,7 @@ __all__ = [
     "load_weights",
     "lock",
     "read_foreign_weights",
+    "read_signed",
     "read_smt",
     "refusal",
     "refuse_non_finite",
@@ -33,6 +36,8 @@ __all__ = [
     "save_checkpoint",
     "save_latest",
     "save_weights",
+    "sha256",
+    "signed_json",
     "verify",
     "write_bytes",
     "write_smt",

@@ -1,14 +1,12 @@
 """index.json, the last file of a token store: it exists only if the store is whole, and any changed byte shows."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from smalti.core import StoreError, TokenSpec
 from smalti.store.atomic import write_bytes
+from smalti.store.signed import read_signed, signed_json
 
 INDEX, CLIPS, TRACKS = "index.json", "clips.parquet", "tracks.parquet"
 _VERSION = 1
@@ -40,7 +38,7 @@ def shard_name(number: int) -> str:
 
 def save_index(folder: Path, index: Index) -> None:
     """Write index.json atomically."""
-    write_bytes(folder / INDEX, _render({"version": _VERSION, **asdict(index)}))
+    write_bytes(folder / INDEX, signed_json({"version": _VERSION, **asdict(index)}))
 
 
 def load_index(folder: Path) -> Index:
@@ -58,21 +56,13 @@ def load_index(folder: Path) -> Index:
         raise StoreError(f"{folder} {reason}") from None
     try:
         return _parse(data)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         raise StoreError(f"{path} is damaged; run the same encode command again to repair it") from None
 
 
-def _render(fields: dict[str, Any]) -> bytes:
-    body = json.dumps(fields, sort_keys=True, indent=1)
-    return json.dumps(
-        {**fields, "sha256": hashlib.sha256(body.encode()).hexdigest()}, sort_keys=True, indent=1
-    ).encode()
-
-
 def _parse(data: bytes) -> Index:
-    fields: dict[str, Any] = json.loads(data)
-    del fields["sha256"]
-    if _render(fields) != data or fields.pop("version") != _VERSION:
+    fields = read_signed(data)
+    if fields.pop("version") != _VERSION:
         raise ValueError
     counts, failed = tuple(fields.pop("counts")), tuple((path, reason) for path, reason in fields.pop("failed"))
     return Index(spec=TokenSpec(**fields.pop("spec")), counts=counts, failed=failed, **fields)

@@ -1,0 +1,31 @@
+"""Floor 3, search: an index of any tokenizer's tokens on disk, and sound found in it by sound."""
+
+from smalti.search.building import IndexReport, add_to_index, remove_from_index
+from smalti.search.contents import Contents, IndexSettings, is_index, load_contents, verify_index
+from smalti.search.passages import Entry
+from smalti.search.query import Hit, SearchIndex, SearchSettings, query_string, rank, search
+from smalti.search.ranking import SecondScore, shared_time
+from smalti.search.strings import TokenString, collapse, windows
+
+__all__ = [
+    "Contents",
+    "Entry",
+    "Hit",
+    "IndexReport",
+    "IndexSettings",
+    "SearchIndex",
+    "SearchSettings",
+    "SecondScore",
+    "TokenString",
+    "add_to_index",
+    "collapse",
+    "is_index",
+    "load_contents",
+    "query_string",
+    "rank",
+    "remove_from_index",
+    "search",
+    "shared_time",
+    "verify_index",
+    "windows",
+]

@@ -1,0 +1,225 @@
+"""Recordings and their passages as two Arrow tables: the truth of an index, from which everything else can be made.
+
+    recordings    path, label, digest, seconds, facts (JSON of the manifest's other columns)
+    passages      recording (its row), start (frame), codes, durations (frames)
+
+A passage is a token string that is compared as one: a whole short recording, or a window of a long one.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+from jaxtyping import Bool, Int64, Shaped
+
+from smalti.search.strings import TokenString, as_text, windows
+
+RECORDINGS, PASSAGES = "recordings.arrow", "passages.arrow"
+_BATCH_ROWS = 4096
+_FIELDS = (("path", pa.string()), ("label", pa.string()), ("digest", pa.string()), ("seconds", pa.float64()))
+_SCHEMA = pa.schema([pa.field(*one) for one in (*_FIELDS, ("facts", pa.string()))])
+_compute: Any = pyarrow.compute
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A recording that an index holds or shall hold.
+
+    Attributes:
+        path: its name; an index holds it once.
+        label: what it is, if known.
+        digest: of its bytes, so that a changed recording is heard again.
+        facts: what else is known of it, such as its speaker.
+    """
+
+    path: str
+    label: str | None = None
+    digest: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def key(self) -> tuple[str, str | None, str, str]:
+        """Equal for what need not be indexed again."""
+        return self.path, self.label, self.digest, json.dumps(dict(self.facts), sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Passages:
+    """Some recordings and their passages, those of one recording side by side."""
+
+    recordings: pa.Table
+    table: pa.Table
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    @classmethod
+    def of(cls, heard: Iterable[tuple[Entry, TokenString, float]], *, vocab: int, window: int, hop: int) -> "Passages":
+        """The passages of recordings, each with its string and its length in seconds."""
+        rows: list[dict[str, Any]] = []
+        owners: list[int] = []
+        pieces: list[TokenString] = []
+        for entry, string, seconds in heard:
+            own = windows(string, size=window, hop=hop) if len(string) else []
+            owners += [len(rows)] * len(own)
+            pieces += own
+            path, label, digest, facts = entry.key
+            rows.append({"path": path, "label": label, "digest": digest, "seconds": seconds, "facts": facts})
+        return cls(pa.Table.from_pylist(rows, schema=_SCHEMA), _table(owners, pieces, vocab))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Passages"]) -> "Passages":
+        """All parts, end to end."""
+        shifts = np.cumsum([0, *(part.recordings.num_rows for part in parts)])
+        tables = [_owned(part.table, part.owner + int(shift)) for part, shift in zip(parts, shifts, strict=False)]
+        recordings = pa.concat_tables([part.recordings for part in parts]).combine_chunks()
+        return cls(recordings, pa.concat_tables(tables).combine_chunks())
+
+    def where(self, kept: Bool[np.ndarray, " recording"]) -> "Passages":
+        """Some of the recordings, with their passages."""
+        rows = np.flatnonzero(kept[self.owner]) if len(self) else np.zeros(0, np.int64)
+        table = self.table.take(pa.array(rows))
+        numbers = np.cumsum(kept) - 1
+        owner = numbers[table["recording"].to_numpy()]
+        return Passages(self.recordings.filter(pa.array(kept)), _owned(table, owner))
+
+    def sorted(self) -> "Passages":
+        """The same in order of path, so that equal contents are equal bytes."""
+        order = np.argsort(np.array(self.paths, object), kind="stable")
+        rank = np.argsort(order)
+        rows = np.argsort(rank[self.owner], kind="stable")
+        table = self.table.take(pa.array(rows))
+        return Passages(self.recordings.take(pa.array(order)), _owned(table, rank[self.owner[rows]]))
+
+    def latest(self) -> "Passages":
+        """Of recordings with one path only the last."""
+        last = {path: row for row, path in enumerate(self.paths)}
+        return self.where(np.array([last[path] == row for row, path in enumerate(self.paths)], bool))
+
+    def split(self, most: int) -> list["Passages"]:
+        """Parts of at most so many passages, but of whole recordings."""
+        counts = np.bincount(self.owner, minlength=self.recordings.num_rows)
+        numbers, number, size = np.zeros(len(counts), np.int64), 0, 0
+        for row, count in enumerate(counts.tolist()):
+            if size and size + count > most:
+                number, size = number + 1, 0
+            numbers[row], size = number, size + count
+        return [self.where(numbers == part) for part in range(number + 1)] if len(counts) else []
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Of the recordings."""
+        return self.recordings["path"].to_pylist()
+
+    @cached_property
+    def owner(self) -> Int64[np.ndarray, " passage"]:
+        """Row of each passage's recording."""
+        return self.table["recording"].to_numpy().astype(np.int64)
+
+    @cached_property
+    def starts(self) -> Int64[np.ndarray, " passage"]:
+        """Frame of its recording at which each passage begins."""
+        return self.table["start"].to_numpy()
+
+    @cached_property
+    def windowed(self) -> Bool[np.ndarray, " passage"]:
+        """Whether a passage is one of several windows of its recording."""
+        return np.bincount(self.owner, minlength=self.recordings.num_rows)[self.owner] > 1
+
+    def texts(self, rows: Iterable[int]) -> list[str]:
+        """Passages as characters."""
+        ends, text = self._ends, self._text
+        return [text[ends[row] : ends[row + 1]] for row in rows]
+
+    def string(self, row: int) -> TokenString:
+        """One passage."""
+        piece = slice(self._ends[row], self._ends[row + 1])
+        codes, durations = self._codes[piece].astype(np.int64), self._durations[piece].astype(np.int64)
+        return TokenString(codes, durations, int(self.starts[row]))
+
+    def entry(self, recording: int) -> Entry:
+        """What is known of a recording."""
+        row = self.recordings.slice(recording, 1).to_pylist()[0]
+        return Entry(row["path"], row["label"], row["digest"], json.loads(row["facts"]))
+
+    @property
+    def keys(self) -> list[tuple[Any, ...]]:
+        """`Entry.key` of every recording."""
+        columns = (self.recordings[name].to_pylist() for name in ("path", "label", "digest", "facts"))
+        return list(zip(*columns, strict=True))
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        lengths = _compute.list_value_length(self.table["codes"]).to_numpy()
+        return [0, *np.cumsum(lengths).tolist()]
+
+    @cached_property
+    def _text(self) -> str:
+        return as_text(self._codes)
+
+    @cached_property
+    def _codes(self) -> Shaped[np.ndarray, " token"]:
+        return self._flat("codes")
+
+    @cached_property
+    def _durations(self) -> Shaped[np.ndarray, " token"]:
+        return self._flat("durations")
+
+    def _flat(self, name: str) -> Shaped[np.ndarray, " token"]:
+        return self.table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+
+
+def passage_files(passages: Passages) -> dict[str, bytes]:
+    """Both tables as files, by name; equal tables give equal bytes."""
+    return {RECORDINGS: _bytes(passages.recordings), PASSAGES: _bytes(passages.table)}
+
+
+def read_passages(folder: Path) -> Passages:
+    """Read both tables. They must have been found whole before."""
+    recordings, table = (_read(folder / name) for name in (RECORDINGS, PASSAGES))
+    return Passages(recordings, table)
+
+
+def _bytes(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_file(sink, table.schema, options=options) as file:
+        file.write_table(table.combine_chunks(), max_chunksize=_BATCH_ROWS)
+    return sink.getvalue().to_pybytes()
+
+
+def _read(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all().combine_chunks()
+
+
+def _table(owners: list[int], pieces: list[TokenString], vocab: int) -> pa.Table:
+    longest = max((int(one.durations.max()) for one in pieces), default=1)
+    ends = np.cumsum([0, *map(len, pieces)])
+    codes, durations = (
+        pa.ListArray.from_arrays(
+            pa.array(ends, pa.int32()), pa.array(np.concatenate([np.zeros(0, np.int64), *parts]).astype(kind))
+        )
+        for parts, kind in (
+            ([one.codes for one in pieces], _smallest(vocab - 1)),
+            ([one.durations for one in pieces], _smallest(longest)),
+        )
+    )
+    starts = pa.array([one.start for one in pieces], pa.int64())
+    columns = {"recording": pa.array(owners, pa.int32()), "start": starts, "codes": codes}
+    # durations of one width, so that all parts fit each other; what the width wastes the compression saves
+    return pa.table({**columns, "durations": durations.cast(pa.list_(pa.uint32()))})
+
+
+def _smallest(most: int) -> np.dtype[Any]:
+    return np.min_scalar_type(most)
+
+
+def _owned(table: pa.Table, owner: Int64[np.ndarray, " passage"]) -> pa.Table:
+    return table.set_column(0, "recording", pa.array(owner, pa.int32()))

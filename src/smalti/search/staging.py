@@ -1,0 +1,53 @@
+"""What has been heard but is not yet in the index: one folder a group of recordings, each whole or not there.
+
+INDEX/staged/NAME/recordings.arrow, passages.arrow, spec.json, SHA256SUMS
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from smalti.core import TokenSpec
+from smalti.search.contents import STAGED, IndexSettings
+from smalti.search.passages import Entry, Passages, passage_files, read_passages
+from smalti.search.strings import TokenString
+from smalti.store import replace_folder
+from smalti.store.checksums import damaged, write_sums
+
+_SPEC = "spec.json"
+
+
+def stage(
+    folder: Path, spec: TokenSpec, settings: IndexSettings, heard: Sequence[tuple[Entry, TokenString, float]]
+) -> None:
+    """Keep a group of recordings for when all are heard: each with its string and its length in seconds.
+
+    Raises:
+        StoreError: if there is no space left.
+    """
+    passages = Passages.of(heard, vocab=spec.vocab, window=settings.window, hop=settings.hop)
+    files = {**passage_files(passages), _SPEC: _key(spec, settings)}
+    number = len(list((folder / STAGED).glob("[!.]*")))
+    name = f"{number:06d}-{hashlib.sha256(b''.join(files.values())).hexdigest()[:12]}"
+    with replace_folder(folder / STAGED / name) as temp:
+        for file, data in files.items():
+            (temp / file).write_bytes(data)
+        write_sums(temp)
+
+
+def read_staged(folder: Path, spec: TokenSpec, settings: IndexSettings) -> list[Passages]:
+    """Groups in the order they were heard; what is damaged, or of another tokenizer or cut, is deleted."""
+    found: list[Passages] = []
+    for place in sorted((folder / STAGED).glob("[!.]*")):
+        if damaged(place) or (place / _SPEC).read_bytes() != _key(spec, settings):
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            found.append(read_passages(place))
+    return found
+
+
+def _key(spec: TokenSpec, settings: IndexSettings) -> bytes:
+    return json.dumps([asdict(spec), asdict(settings)], sort_keys=True).encode()

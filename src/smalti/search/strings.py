@@ -1,0 +1,101 @@
+"""Token strings: what two sounds are compared by. Runs of equal tokens are one token that lasts longer.
+
+    codes of the frames    7 7 7 2 2 9 9 9 9        a string of 3 tokens: 7 2 9
+                                                    durations in frames:  3 2 4
+
+A slower take of a word has other durations, but nearly the same string.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64, Shaped
+
+from smalti.core import ParameterError, Tokens
+
+MOST_VOCAB = 0x110000  # characters that a Python string can hold
+
+
+@dataclass(frozen=True, slots=True)
+class TokenString:
+    """A sound, or a stretch of one, as tokens that each last some frames.
+
+    Attributes:
+        codes: no two neighbours are equal.
+        durations: frames that each token lasts, at least one.
+        start: frame of the recording at which the first token begins.
+    """
+
+    codes: Int64[np.ndarray, " token"]
+    durations: Int64[np.ndarray, " token"]
+    start: int = 0
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def text(self) -> str:
+        """One character a token."""
+        return as_text(self.codes)
+
+    def cut(self, first: int, end: int) -> "TokenString":
+        """The tokens first…end-1, at their own time."""
+        start = self.start + int(self.durations[:first].sum())
+        return TokenString(self.codes[first:end], self.durations[first:end], start)
+
+    @property
+    def frames(self) -> int:
+        """How long it lasts, in frames."""
+        return int(self.durations.sum())
+
+
+def collapse(tokens: Tokens, *, codebook: int = 0) -> list[TokenString]:
+    """The string of every item of a batch, from one of its code streams.
+
+    Args:
+        codebook: which stream, 0…Q-1. The first is the coarsest of a residual codec, and the only one of most
+            tokenizers that are made for search.
+    Raises:
+        ParameterError: if there is no such stream, or the vocabulary is larger than characters are.
+    """
+    require_codebook(tokens.spec.codebooks, tokens.spec.vocab, codebook)
+    rows = tokens.codes[:, codebook].cpu().numpy()
+    return [_joined(row[:frames]) for row, frames in zip(rows, tokens.frames.tolist(), strict=True)]
+
+
+def require_codebook(codebooks: int, vocab: int, codebook: int) -> None:
+    """Refuse a code stream that is not there.
+
+    Raises:
+        ParameterError: as `collapse`.
+    """
+    if not 0 <= codebook < codebooks:
+        raise ParameterError(f"codebook {codebook} is outside 0…{codebooks - 1} of these tokens; choose one of them")
+    if vocab > MOST_VOCAB:
+        raise ParameterError(f"the vocabulary is {vocab}, search takes at most {MOST_VOCAB}; choose another tokenizer")
+
+
+def windows(string: TokenString, *, size: int, hop: int) -> list[TokenString]:
+    """Overlapping windows of a long string; a short one is its own only window.
+
+    Every stretch of at most size - hop + 1 tokens lies whole in one of them.
+
+    Args:
+        size: tokens of a window, except perhaps of the last.
+        hop: tokens from the beginning of one to the next.
+    """
+    firsts = range(0, max(len(string) - (size - hop), 1), hop)
+    begins = string.start + np.cumsum(np.concatenate([[0], string.durations]))
+    pieces = ((slice(first, first + size), int(begins[first])) for first in firsts)
+    return [TokenString(string.codes[piece], string.durations[piece], begin) for piece, begin in pieces]
+
+
+def as_text(codes: Shaped[np.ndarray, " token"]) -> str:
+    """Codes as characters, so that libraries for text can compare them."""
+    return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def _joined(codes: Int64[np.ndarray, " frame"]) -> TokenString:
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    durations = np.diff(starts, append=len(codes))
+    return TokenString(codes[starts], durations.astype(np.int64))

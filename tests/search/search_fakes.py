@@ -1,0 +1,42 @@
+"""Tokens made up for the tests of search, and an index of them."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from smalti.core import Tokens, TokenSpec
+from smalti.search import Entry, IndexReport, IndexSettings, add_to_index
+
+SPEC = TokenSpec(sample_rate=1000, hop=20, codebooks=1, vocab=37, tokenizer="made-up")
+
+
+def tokens(codes: list[int] | np.ndarray, spec: TokenSpec = SPEC, *, samples: int | None = None) -> Tokens:
+    """One sound; every code stream holds the same."""
+    row = torch.as_tensor(np.asarray(codes, np.int64))
+    samples = len(row) * spec.hop if samples is None else samples
+    return Tokens(row.expand(1, spec.codebooks, -1).clone(), spec, torch.tensor([samples]))
+
+
+def melodies(count: int, *, seed: int = 0, tokens_each: int = 20, vocab: int = 37) -> list[np.ndarray]:
+    """Random strings without repeats of neighbours, each token lasting 1 to 4 frames."""
+    generator = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        steps = generator.integers(1, vocab, tokens_each)
+        found.append(np.repeat(np.cumsum(steps) % vocab, generator.integers(1, 5, tokens_each)))
+    return found
+
+
+def indexed(folder: Path, sounds: dict[str, np.ndarray], **settings: object) -> IndexReport:
+    """An index of sounds by name; the label is the first letter."""
+    names = list(sounds)
+    entries = [Entry(name, label=name[0], digest=str(hash(sounds[name].tobytes()))) for name in names]
+    return add_to_index(
+        folder,
+        SPEC,
+        entries,
+        lambda rows: [tokens(sounds[names[row]]) for row in rows],
+        settings=IndexSettings(**settings) if settings else None,
+        group=3 if len(names) < 20 else 64,
+    )
