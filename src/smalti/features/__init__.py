@@ -1,5 +1,6 @@
 """Floor 1, signal: waveforms to spectra and back."""
 
+from smalti.features.cepstrum import MfccEncoder, mfcc, normalised, trimmed
 from smalti.features.griffin_lim import griffin_lim, mel_to_magnitude
 from smalti.features.mel import (
     MEL_PRESETS,
@@ -20,6 +21,7 @@ from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
 __all__ = [
     "MEL_PRESETS",
     "MelSettings",
+    "MfccEncoder",
     "PictureCodec",
     "Vocoder",
     "VocoderStream",
@@ -32,11 +34,14 @@ __all__ = [
     "mel",
     "mel_filterbank",
     "mel_to_magnitude",
+    "mfcc",
     "natural_log",
+    "normalised",
     "picture_bytes",
     "preset_of",
     "read_picture",
     "stft",
     "stft_magnitude",
     "to_log_mel",
+    "trimmed",
 ]
