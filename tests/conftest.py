@@ -5,7 +5,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from journey import TINY_ALM, TINY_CODEC, TINY_GRID_CODEC, TINY_LM, TINY_MASKED, TINY_VAE, TINY_VOCODER, Journey
+from journey import (
+    TINY_ALM,
+    TINY_ALM_STAGE1,
+    TINY_ALM_STAGE2,
+    TINY_CODEC,
+    TINY_GRID_CODEC,
+    TINY_LM,
+    TINY_MASKED,
+    TINY_VAE,
+    TINY_VOCODER,
+    Journey,
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,7 +40,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     from smalti.systems.training import train
     from smalti.systems.transcoding import encode
 
-    names = ("codec", "tokens", "lm", "gpt", "masked", "vae", "rows", "vocoder", "alm")
+    names = ("codec", "tokens", "lm", "gpt", "masked", "vae", "rows", "vocoder", "alm", "alm1", "alm2")
     made = Journey(sounds, *(sounds.parent / name for name in names))
     train("melvqvae/textures", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
     encode(made.codec, data=sounds, to=made.tokens, shifts=2)
@@ -40,4 +51,6 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     train("melvqvae/tiny", data=sounds, out=made.grid_codec, overrides=TINY_GRID_CODEC, progress=False)
     train("vocoder/tiny", data=sounds, out=made.vocoder, overrides=TINY_VOCODER, progress=False)
     train("almtokenizer/tiny", data=sounds, out=made.alm, overrides=TINY_ALM, progress=False)
+    train("almtokenizer/stage1", data=sounds, out=made.alm_stage1, overrides=TINY_ALM_STAGE1, progress=False)
+    train("almtokenizer/stage2", data=sounds, out=made.alm_stage2, overrides=TINY_ALM_STAGE2, progress=False)
     return made

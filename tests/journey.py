@@ -102,6 +102,51 @@ TINY_ALM = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+_TINY_SEANET = (
+    "train.steps=6",
+    "train.batch=2",
+    "train.crop=0.15",
+    "model.ends.dim=6",
+    "model.ends.filters=2",
+    "model.ends.ratios=[4, 8, 10]",
+    "model.ends.lstm=1",
+    "judge.hop_lengths=[64, 128]",
+    "judge.n_fft=[256, 256]",
+    "judge.win_lengths=[128, 256]",
+    "judge.n_mels=9",
+    "judge.filters=2",
+    "judge.dilations=[1]",
+    "judge.start=2",
+    "judge.every=2",
+    "judge.seconds=0.05",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
+TINY_ALM_STAGE1 = (
+    *_TINY_SEANET,
+    "mae.width=8",
+    "mae.layers=1",
+    "mae.heads=2",
+    "mae.encoder_layers=1",
+)
+TINY_ALM_STAGE2 = (
+    *_TINY_SEANET,
+    "train.quantize_from=0.3",
+    "train.sound_from=0.2",
+    "train.start_vectors=8",
+    "model.encoder.width=12",
+    "model.encoder.layers=1",
+    "model.encoder.heads=2",
+    "model.decoder.width=16",
+    "model.decoder.layers=1",
+    "model.decoder.heads=2",
+    "model.codes.codebooks=3",
+    "model.codes.vocab=11",
+    "model.codes.dim=5",
+    "depth.width=8",
+    "depth.layers=1",
+    "depth.heads=2",
+)
 
 
 @dataclass(frozen=True)
@@ -119,6 +164,8 @@ class Journey:
         grid_codec: a run of melvqvae/tiny with both its judges.
         vocoder: a vocoder run.
         alm: an almtokenizer run.
+        alm_stage1: the first stage of one with SEANet ends.
+        alm_stage2: a second stage without a first.
     """
 
     sounds: Path
@@ -131,3 +178,5 @@ class Journey:
     grid_codec: Path
     vocoder: Path
     alm: Path
+    alm_stage1: Path
+    alm_stage2: Path

@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from journey import TINY_ALM, TINY_CODEC, TINY_GRID_CODEC, TINY_LM, TINY_MASKED, TINY_VAE, TINY_VOCODER, Journey
+from journey import (
+    TINY_ALM,
+    TINY_ALM_STAGE1,
+    TINY_ALM_STAGE2,
+    TINY_CODEC,
+    TINY_GRID_CODEC,
+    TINY_LM,
+    TINY_MASKED,
+    TINY_VAE,
+    TINY_VOCODER,
+    Journey,
+)
 from smalti.core import ConfigError, StoreError
 from smalti.systems import SYSTEMS, training
 from smalti.systems.training import train
@@ -26,6 +37,18 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Calla
     "melgpt vae": ("melgpt/vae", TINY_VAE, lambda journey: journey.tokens, lambda journey: journey.vae),
     "vocoder": ("vocoder/tiny", TINY_VOCODER, lambda journey: journey.sounds, lambda journey: journey.vocoder),
     "almtokenizer": ("almtokenizer/tiny", TINY_ALM, lambda journey: journey.sounds, lambda journey: journey.alm),
+    "almtokenizer stage 1": (
+        "almtokenizer/stage1",
+        TINY_ALM_STAGE1,
+        lambda journey: journey.sounds,
+        lambda journey: journey.alm_stage1,
+    ),
+    "almtokenizer stage 2": (
+        "almtokenizer/stage2",
+        TINY_ALM_STAGE2,
+        lambda journey: journey.sounds,
+        lambda journey: journey.alm_stage2,
+    ),
 }
 
 

@@ -2,7 +2,13 @@
 
 import torch
 
-from smalti.losses import adaptive_weight, feature_matching, hinge_discriminator, hinge_generator
+from smalti.losses import (
+    adaptive_weight,
+    feature_matching,
+    hinge_discriminator,
+    hinge_generator,
+    relative_feature_matching,
+)
 
 
 def test_a_judge_that_says_nothing_costs_one_and_a_sure_one_nothing():
@@ -17,6 +23,16 @@ def test_features_of_real_things_get_no_gradient():
     feature_matching([[real]], [[made]]).backward()
     assert real.grad is None and made.grad is not None
     assert float(feature_matching([[real, real]], [[real, real]])) == 0
+
+
+def test_relative_features_do_not_depend_on_how_loud_a_layer_is():
+    real, made = torch.randn(2, 4), torch.randn(2, 4, requires_grad=True)
+    once, loud = (relative_feature_matching([[level * real]], [[level * made]]) for level in (1.0, 50.0))
+    torch.testing.assert_close(once, loud)
+    once.backward()
+    assert made.grad is not None
+    assert float(relative_feature_matching([[2 * torch.ones(3)]], [[torch.ones(3)]])) == 0.5
+    assert torch.isfinite(relative_feature_matching([[torch.zeros(3)]], [[torch.ones(3)]]))
 
 
 def test_the_adaptive_weight_makes_both_pulls_equal_within_its_bounds():

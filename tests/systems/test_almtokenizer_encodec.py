@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from smalti.cli import run
+from smalti.config import load_settings
 from smalti.core import StoreError
-from smalti.store import read_foreign_weights
+from smalti.store import load_weights, read_foreign_weights
+from smalti.systems.almtokenizer import ALMTokenizerConfig
+from smalti.systems.almtokenizer.config import SeanetEndsConfig
 from smalti.systems.almtokenizer.foreign import ForeignEnds, adopt_encodec
+from smalti.systems.almtokenizer.seanet import SeanetBack, SeanetFront
+from smalti.systems.importing import import_weights
 
 Tensors = dict[str, torch.Tensor]
 SIZES = {
@@ -128,6 +134,30 @@ def test_what_does_not_fit_is_refused_by_name(folder: Path, spoil: Callable[[Ten
     spoil(tensors)
     with pytest.raises(StoreError, match=message):
         adopt_encodec(tensors, words(folder))
+
+
+def test_the_command_line_makes_a_run_of_a_folder(
+    folder: Path, theirs: torch.nn.Module, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["import", "encodec", str(folder), "--to", str(tmp_path / "run"), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["format"], report["net"], report["picture"]) == ("encodec", "seanet", "")
+    config = load_settings(ALMTokenizerConfig, tmp_path / "run" / "config.toml")
+    assert config.model.sample_rate == 16000 and isinstance(config.model.ends, SeanetEndsConfig)
+    front, back = SeanetFront(config.model.ends), SeanetBack(config.model.ends)
+    kept = load_weights(tmp_path / "run" / "weights.safetensors").tensors
+    for name, end in (("front.", front), ("back.", back)):
+        end.load_state_dict({key.removeprefix(name): kept[key] for key in kept if key.startswith(name)})
+    check(ForeignEnds(16000, config.model.ends, front, back), theirs)
+    assert report["parameter_count"] == sum(value.numel() for value in kept.values())
+
+
+def test_a_folder_without_weights_and_a_picture_for_waveforms_are_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"holds none of model\.safetensors, pytorch_model\.bin"):
+        import_weights("encodec", tmp_path, to=tmp_path / "run")
+    with pytest.raises(StoreError, match="hears waveforms; leave --picture out"):
+        import_weights("encodec", folder, to=tmp_path / "run", picture="vocos24k")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

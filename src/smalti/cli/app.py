@@ -17,6 +17,7 @@ from smalti.cli import (
     embed,
     encode,
     evaluate,
+    export,
     generate,
     importing,
     index,
@@ -47,6 +48,7 @@ _VERBS = {
     "index": (index.index, index.KEYS),
     "search": (search.search, search.KEYS),
     "import": (importing.import_, importing.KEYS),
+    "export": (export.export, export.KEYS),
     "show": (show.show, show.KEYS),
     "verify": (verify.verify, verify.KEYS),
 }

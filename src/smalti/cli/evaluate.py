@@ -1,4 +1,4 @@
-"""smalti evaluate: scores of a codec, a vocoder or a language model on sounds that it has not learnt from."""
+"""smalti evaluate: scores of a codec, its vectors, a vocoder or a language model on sounds it has not learnt from."""
 
 from pathlib import Path
 from typing import Annotated
@@ -58,15 +58,33 @@ RETRIEVAL_KEYS = epilog(
     failed="path and reason of each query that could not be heard",
     seconds="taken",
 )
+LATENT_KEYS = epilog(
+    files="heard",
+    failed="path and reason of each that could not be",
+    dim="numbers of a vector",
+    hop="samples of a frame",
+    frames="vectors kept, of all recordings",
+    group="column whose equal values are never on both sides of a split",
+    columns="NAME: classes, chance, left_out, frames and recordings: vectors, majority, encoder and log_mel: "
+    "linear and forest: accuracy and precision; clusters: clusters, adjusted_rand, mutual_information, homogeneity, "
+    "shuffled_…; figures are lists: mean, low and high end of a 95 % interval",
+    maps="where the pictures lie",
+    audio_seconds="of sound",
+    seconds="taken",
+    real_time_factor="seconds per second of sound",
+)
 _SPLIT = "Rows to evaluate on; by default the test rows if there are any, else all."
+_BY = "Column that the vectors are asked for, label if none is named; may be given again for others."
+_GROUP = "Where recordings come from: never learnt from and asked about. If left out, a column like source_id, or path."
 
 
 def group() -> typer.Typer:
     """The sub-commands."""
-    app = typer.Typer(no_args_is_help=True, help="Score a codec, a vocoder or a language model.")
+    app = typer.Typer(no_args_is_help=True, help="Score a codec, its vectors, a vocoder, a language model or an index.")
     app.command("codec", epilog=CODEC_KEYS)(results_only(codec))
     app.command("vocoder", epilog=VOCODER_KEYS)(results_only(vocoder))
     app.command("retrieval", epilog=RETRIEVAL_KEYS)(results_only(retrieval))
+    app.command("latents", epilog=LATENT_KEYS)(results_only(latents))
     app.command("generation", epilog=GENERATION_KEYS)(results_only(generation))
     return app
 
@@ -80,7 +98,7 @@ def codec(
     bridge: Bridge = "",
     json: Json = False,
 ) -> None:
-    """Score a codec on the yardstick, beside Opus at 6 kbit/s where an encoder is at hand."""
+    """Score a codec on the yardstick, beside Opus at 6 and 8 kbit/s where an encoder is at hand."""
     from smalti.systems.scores import score_codec
 
     with progress("evaluate") as tell:
@@ -117,6 +135,34 @@ def retrieval(
     with progress("evaluate") as tell:
         report = evaluate_index(folder, queries, exclude=exclude, peers=peers, progress=tell)
     finish(report, json=json)
+
+
+def latents(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run of a codec or encoder whose frames are vectors.")],
+    data: Annotated[Path, typer.Option(metavar="MANIFEST", help="Recordings, as a table.")],
+    keys: Keys = None,
+    by: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help=_BY)] = None,
+    group: Annotated[str | None, typer.Option(metavar="COLUMN", help=_GROUP)] = None,
+    split: Annotated[str, typer.Option(help=_SPLIT)] = "",
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For maps, as .png, and vectors.npz.")] = None,
+    clusters: Annotated[str, typer.Option(metavar="HOW", help="kmeans, gmm, or gmm:LEAST:MOST by AIC.")] = "kmeans",
+    vectors: Annotated[int, typer.Option(help="Frames asked about, of all recordings.", min=1)] = 4000,
+    seeds: Annotated[int, typer.Option(help="Splits, and starts of the clustering.", min=1)] = 5,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.", min=0)] = 0,
+    json: Json = False,
+) -> None:
+    """Ask vectors for classes, by clusters and probes, beside plain log-mel levels; and draw them."""
+    from smalti.evaluate import Clustering, LatentSettings
+    from smalti.systems.hearing import Heard
+    from smalti.systems.latent_scores import score_latents
+
+    settings = LatentSettings(seeds=seeds, seed=seed, vectors=vectors, clustering=Clustering.parse(clusters))
+    named = Heard(run, view=rate(keys))
+    with progress("evaluate") as tell:
+        result = score_latents(
+            named, data, by=by or ["label"], group=group, split=split, to=to, settings=settings, progress=tell
+        )
+    finish(result, json=json)
 
 
 def generation(

@@ -1,4 +1,4 @@
-"""smalti import: a vocoder of others, as weights and nothing else."""
+"""smalti import: a vocoder or codec of others, as weights and nothing else."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,20 +11,27 @@ KEYS = epilog(
     run="the run folder",
     format="as given",
     net="its kind",
-    picture="its mel preset",
+    picture="a vocoder's mel preset",
     parameter_count="numbers that it has learnt",
     ignored="files beside it that were not read",
 )
 
 
 def import_(
-    format: Annotated[str, typer.Argument(metavar="FORMAT", help="melgan, hifigan, vocos or bigvgan.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A PyTorch checkpoint or .safetensors file.")],
+    format: Annotated[str, typer.Argument(metavar="FORMAT", help="melgan, hifigan, vocos, bigvgan or encodec.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A PyTorch checkpoint, a .safetensors file, or a Hugging Face folder."),
+    ],
     to: Annotated[Path, typer.Option(metavar="RUN", help="The run folder.")],
-    picture: Annotated[str, typer.Option(help="Mel preset it was made for; else as published.")] = "",
+    picture: Annotated[str, typer.Option(help="Mel preset a vocoder was made for; else as published.")] = "",
     json: Json = False,
 ) -> None:
-    """Import a vocoder's weights by their names and shapes; nothing in the file is run, and YAML is never read."""
+    """Import weights by their names and shapes; nothing in the file is run, and YAML is never read.
+
+    Of EnCodec the encoder and decoder are taken, without its codes: the run it becomes serves as a first stage,
+    smalti train almtokenizer/stage2 --load-path RUN.
+    """
     from smalti.systems.importing import import_weights
 
     report = import_weights(format, file, to=to, picture=picture)

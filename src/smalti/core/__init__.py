@@ -3,6 +3,7 @@
 from smalti.core.audio import Audio
 from smalti.core.conditions import Condition, Parameter, Scale, Schema
 from smalti.core.errors import ConfigError, DataError, ParameterError, SmaltiError, SpecError, StoreError, nearest
+from smalti.core.extras import need
 from smalti.core.protocols import (
     Codec,
     CodecViews,
@@ -54,4 +55,5 @@ __all__ = [
     "Tokens",
     "fitted",
     "nearest",
+    "need",
 ]

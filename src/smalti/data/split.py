@@ -41,6 +41,18 @@ def hold_out(manifest: Manifest, share: float, *, group: str | None = None, seed
     return Manifest(table.append_column("split", split), manifest.root)
 
 
+def group_column(manifest: Manifest, group: str | None = None) -> str:
+    """The column whose equal values stay together: as named, else the first of `GROUPS` there is, else the path.
+
+    Raises:
+        ParameterError: if there is no such column; names the nearest.
+    """
+    names = manifest.table.column_names
+    if group is not None and group not in names:
+        raise ParameterError(f"column {group!r} is unknown; {nearest(group, names)}")
+    return group or next((name for name in GROUPS if name in names), "path")
+
+
 def _held(groups: list[str], labels: list[str], share: float, seed: int) -> set[str]:
     members: dict[str, Counter[str]] = defaultdict(Counter)
     for one, label in zip(groups, labels, strict=True):

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.features import MelSettings, log_mel
+from smalti.features import MelSettings, hop_by_hop, log_mel
 
 _FRAME_SECONDS = 0.046
 _LAGS = (1, 2, 4, 8, 16, 32)
@@ -33,6 +33,16 @@ def clip_statistics(
     return torch.stack([_statistics(log_mel(clip[None].float(), picture)[0]) for clip in clips])
 
 
+def frame_levels(
+    clip: Float[Tensor, " sample"], sample_rate: int, *, hop: int, bands: int
+) -> Float[Tensor, "frame band"]:
+    """Log-mel levels (0…1) around the middle of every hop begun: what each frame of an encoder might hear by itself.
+
+    Arguments as of `clip_statistics`; `hop` in samples.
+    """
+    return hop_by_hop(clip[None].float(), _picture(sample_rate, bands, hop))[0].mT
+
+
 def _statistics(levels: Float[Tensor, "band frame"]) -> Float[Tensor, " feature"]:
     last = levels.shape[1] - 1
     changes = [_change(levels, min(lag, last)) for lag in _LAGS]
@@ -43,12 +53,15 @@ def _change(levels: Float[Tensor, "band frame"], lag: int) -> Float[Tensor, " ba
     return (levels[:, lag:] - levels[:, : levels.shape[1] - lag]).square().mean(dim=1).sqrt()
 
 
-def _picture(sample_rate: int, bands: int) -> MelSettings:
+def _picture(sample_rate: int, bands: int, hop: int | None = None) -> MelSettings:
+    """Frames of 46 ms and half as far apart; or a hop apart, in its middle and no shorter than that."""
     n_fft = 2 ** round(math.log2(sample_rate * _FRAME_SECONDS))
+    if hop is not None:
+        n_fft = max(n_fft, 2 ** math.ceil(math.log2(hop)))
     return MelSettings(
         sample_rate=sample_rate,
         n_fft=n_fft,
-        hop=n_fft // 2,
+        hop=hop or n_fft // 2,
         bands=bands,
         low_hz=0.0,
         high_hz=sample_rate / 2,
@@ -56,4 +69,5 @@ def _picture(sample_rate: int, bands: int) -> MelSettings:
         unit="sine",
         floor_db=_FLOOR_DB,
         ceiling_db=0.0,
+        aligned="middle" if hop else "start",
     )

@@ -39,6 +39,17 @@ def feature_matching(real: Sequence[Sequence[Tensor]], made: Sequence[Sequence[T
     return torch.stack([(b - a.detach()).abs().mean() for a, b in pairs]).mean()
 
 
+def relative_feature_matching(real: Sequence[Sequence[Tensor]], made: Sequence[Sequence[Tensor]]) -> Float[Tensor, ""]:
+    """As `feature_matching`, each layer's difference in units of what it hears in real things.
+
+        mean over judges and layers of mean |D(x̂) - D(x)| / mean |D(x)|, the denominator no less than 10⁻⁴
+
+    Source: Défossez et al. 2022 (EnCodec, arXiv:2210.13438), eq. 3. Differs: the denominator's floor.
+    """
+    pairs = [(a.detach(), b) for one, other in zip(real, made, strict=True) for a, b in zip(one, other, strict=True)]
+    return torch.stack([(b - a).abs().mean() / a.abs().mean().clamp(min=_TINY) for a, b in pairs]).mean()
+
+
 def adaptive_weight(
     reconstruction: Float[Tensor, ""],
     adversarial: Float[Tensor, ""],

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.features import MelSettings, mel, stft_magnitude
+from smalti.losses.ends import ended, mean_inside
 
 
 class Resolution(NamedTuple):
@@ -46,16 +47,19 @@ def multi_resolution_stft(
 
 
 def mel_l1(
-    found: Float[Tensor, "batch sample"], wanted: Float[Tensor, "batch sample"], settings: MelSettings
+    found: Float[Tensor, "batch sample"],
+    wanted: Float[Tensor, "batch sample"],
+    settings: MelSettings,
+    lengths: Int64[Tensor, " batch"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean absolute difference of log-mel pictures, in units of their 0…1.
+    """Mean absolute difference of log-mel pictures, in units of their 0…1, up to each item's end.
 
     Differs: no clip at floor and ceiling, which would leave what is too quiet without a gradient; the floor is added
     to the magnitudes instead, so that all below it is nearly equal.
     """
     quietest = 10 ** (settings.floor_db / 20)
-    levels = [(mel(samples, settings) + quietest).log10() for samples in (found, wanted)]
-    return (levels[0] - levels[1]).abs().mean() * (20 / settings.range_db)
+    levels = [(mel(ended(samples, lengths), settings) + quietest).log10() for samples in (found, wanted)]
+    return mean_inside((levels[0] - levels[1]).abs(), lengths, hop=settings.hop) * (20 / settings.range_db)
 
 
 def _distance(found: Tensor, wanted: Tensor, resolution: Resolution, floor: float) -> Tensor:

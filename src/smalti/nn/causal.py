@@ -2,6 +2,9 @@
 
 Each layer takes what came before (None at the beginning, where that is silence) and gives back what the next call
 needs. Blocks of any sizes one after another are thereby the whole: nothing is remembered within a layer.
+
+On a CPU frames lie in memory one after the other, each with its channels together, whatever the order of the axes
+says: convolutions of that layout are about twice as fast as those of the other, and what follows rows needs no copy.
 """
 
 from typing import Protocol, runtime_checkable
@@ -51,7 +54,17 @@ class CausalConv1d(nn.Conv1d):
     ) -> tuple[Float[Tensor, "batch to shorter"], Float[Tensor, "batch dim reach"]]:
         """Outputs of a multiple of `stride` inputs, and the inputs that the next call needs."""
         heard, past = _heard(frames, past, self.reach, elu=self.elu)
-        return self(heard), past
+        return (self._by_rows(heard) if _rows_are_faster(heard) else self(heard)), past
+
+    def _by_rows(self, heard: Tensor) -> Tensor:
+        """As `forward`."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        if self.in_channels == 1 and self.dilation[0] == 1:
+            return functional.linear(heard[:, 0].unfold(1, kernel, stride), self.weight[:, 0], self.bias).mT
+        if (kernel, stride, self.groups) == (1, 1, 1):
+            return functional.linear(heard.mT, self.weight[:, :, 0], self.bias).mT
+        flat, weight, spread = heard[:, :, None], self.weight[:, :, None], (1, self.dilation[0])
+        return functional.conv2d(flat, weight, self.bias, (1, stride), 0, spread, self.groups)[:, :, 0]
 
 
 class CausalConvTranspose1d(nn.ConvTranspose1d):
@@ -72,8 +85,22 @@ class CausalConvTranspose1d(nn.ConvTranspose1d):
     ) -> tuple[Float[Tensor, "batch to longer"], Float[Tensor, "batch dim 1"]]:
         """Outputs of the inputs, and the last of these."""
         heard, past = _heard(frames, past, 1, elu=self.elu)
+        if _rows_are_faster(heard) and heard.shape[2] > 4 * self.in_channels:
+            return self._by_rows(heard), past
         stride = self.stride[0]
         return self(heard)[:, :, stride : heard.shape[2] * stride], past
+
+    def _by_rows(self, heard: Tensor) -> Tensor:
+        """As a convolution over two inputs that gives all outputs of the second at once.
+
+        To arrange its kernel costs more than it brings where inputs are few.
+        """
+        stride = self.stride[0]
+        halves = self.weight.unflatten(2, (2, stride)).flip(2)  # of the input before, of the input itself
+        kernel = halves.permute(3, 1, 0, 2).flatten(0, 1)[:, :, None]
+        bias = None if self.bias is None else self.bias.repeat(stride)
+        together = functional.conv2d(heard[:, :, None], kernel, bias)[:, :, 0]
+        return together.mT.reshape(len(heard), -1, self.out_channels).mT
 
 
 class CausalResidual(nn.Module):
@@ -93,7 +120,8 @@ class CausalResidual(nn.Module):
     ) -> tuple[Float[Tensor, "batch dim frame"], Float[Tensor, "batch dim reach"]]:
         """As many frames as came in, and what the next call needs."""
         near, past = self.near.step(frames, past)
-        return self.shortcut(frames) + self.mix(functional.elu(near, inplace=True)), past
+        near = functional.elu(near, inplace=True)
+        return self.shortcut.step(frames)[0].add_(self.mix.step(near)[0]), past
 
 
 class CausalLSTM(nn.LSTM):
@@ -115,9 +143,15 @@ def _heard(frames: Tensor, past: Tensor | None, reach: int, *, elu: bool) -> tup
     """What a convolution hears of past and present, and what is past at the next call, without holding the rest."""
     if past is None:
         past = frames.new_zeros(*frames.shape[:2], reach)
-    heard = torch.cat([past, frames], dim=2)
-    past = heard[:, :, heard.shape[2] - reach :].clone()
-    return (functional.elu(heard, inplace=True) if elu else heard), past
+    if reach == 0 and not elu:
+        return frames, past
+    heard = torch.cat([past.mT, frames.mT], dim=1)
+    past = heard[:, heard.shape[1] - reach :].mT.clone()
+    return (functional.elu(heard, inplace=True) if elu else heard).mT, past
+
+
+def _rows_are_faster(heard: Tensor) -> bool:
+    return heard.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
 class CausalConvNeXtBlock(nn.Module):

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -19,11 +20,22 @@ Past = tuple[Tensor, ...]
 """What a chain needs of the past: a tensor a layer."""
 
 
+_BLOCK = 256
+"""Frames that a chain works on at a time: what they need stays near the processor."""
+
+
 class Chain(nn.Module):
     """Layers with an open past, one behind the other."""
 
-    def __init__(self, layers: Iterator[tuple[str, nn.Module]]) -> None:
+    def __init__(self, layers: Iterator[tuple[str, nn.Module]], *, block: int) -> None:
+        """One layer behind the other.
+
+        Args:
+            layers: by name.
+            block: inputs to take at a time where nothing is to be learnt, however many are given.
+        """
         super().__init__()
+        self.block = block
         for name, layer in layers:
             self.add_module(name, layer)
 
@@ -31,6 +43,16 @@ class Chain(nn.Module):
         self, frames: Float[Tensor, "batch dim frame"], past: Sequence[Tensor] | None = None
     ) -> tuple[Float[Tensor, "batch to rate"], Past]:
         """What they make of the next frames, and what the next call needs."""
+        if torch.is_grad_enabled() or frames.shape[2] <= self.block:
+            return self._step(frames, past)
+        made: list[Tensor] = []
+        for piece in frames.split(self.block, dim=2):
+            rest, past = self._step(piece, past)
+            made.append(rest)
+        assert isinstance(past, tuple)
+        return torch.cat(made, dim=2), past
+
+    def _step(self, frames: Tensor, past: Sequence[Tensor] | None) -> tuple[Tensor, Past]:
         kept: list[Tensor] = []
         for place, layer in enumerate(self.children()):
             assert isinstance(layer, Stepping)
@@ -69,14 +91,14 @@ class SeanetEncoder(Chain):
     """[batch, 1, k · hop samples] to [batch, dim, k]."""
 
     def __init__(self, sizes: SeanetSizes) -> None:
-        super().__init__(_encoder(sizes))
+        super().__init__(_encoder(sizes), block=_BLOCK * sizes.hop)
 
 
 class SeanetDecoder(Chain):
     """[batch, dim, k] to [batch, 1, k · hop samples]: the encoder mirrored."""
 
     def __init__(self, sizes: SeanetSizes) -> None:
-        super().__init__(_decoder(sizes))
+        super().__init__(_decoder(sizes), block=_BLOCK)
 
 
 def _encoder(sizes: SeanetSizes) -> Iterator[tuple[str, nn.Module]]:

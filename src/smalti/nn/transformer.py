@@ -17,6 +17,7 @@ from smalti.nn.attention import BandedAttention, Remember
 from smalti.nn.modulation import BranchModulation, Modulation, ModulationKind
 from smalti.nn.ring import RingCache
 from smalti.nn.rope import Rotation, rotation
+from smalti.nn.sliding import SlidingCache
 
 _Parts = tuple[BranchModulation | None, BranchModulation | None]
 
@@ -82,7 +83,7 @@ class Transformer(nn.Module):
         self,
         rows: Float[Tensor, "batch row dim"],
         condition: Float[Tensor, "batch #row condition_dim"] | None = None,
-        cache: RingCache | None = None,
+        cache: RingCache | SlidingCache | None = None,
         present: Bool[Tensor, "batch row"] | None = None,
     ) -> Float[Tensor, "batch row dim"]:
         """All rows at once; or with a cache the next rows of each history.
@@ -105,11 +106,11 @@ class Transformer(nn.Module):
             cache.advance(rows.shape[1])
         return self.norm(rows)
 
-    def _parts(self, condition: Tensor | None, cache: RingCache | None) -> list[_Parts]:
+    def _parts(self, condition: Tensor | None, cache: RingCache | SlidingCache | None) -> list[_Parts]:
         """What the condition does to each layer; while it does not move, a history need not ask again."""
         if self.modulation is None or condition is None:
             return [(None, None)] * self.settings.layers
-        if cache is None or self.training:
+        if not isinstance(cache, RingCache) or self.training:
             return [*self.modulation(condition)]
         if cache.told is None or not torch.equal(cache.told[0], condition):
             cache.told = condition, self.modulation(condition)

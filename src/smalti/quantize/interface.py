@@ -16,12 +16,14 @@ class Quantized:
         codes: the choices.
         loss: the commitment, mean squared distance of latents to their code vectors, for the encoder only.
         codebook_loss: the same distance for the code vectors only, where they learn by gradient; else None.
+        parts: what each of several codebooks in a row chose, straight through as well; None of other kinds.
     """
 
     vectors: Float[Tensor, "batch dim frame"]
     codes: Int64[Tensor, "batch codebook frame"]
     loss: Float[Tensor, ""]
     codebook_loss: Float[Tensor, ""] | None = None
+    parts: Float[Tensor, "codebook batch dim frame"] | None = None
 
 
 @runtime_checkable

@@ -44,14 +44,20 @@ class ResidualVectorQuantizer(nn.Module):
         """
         with torch.autocast(latents.device.type, enabled=False):
             latents = latents.float()
-            residual, codes, losses = latents, [], []
+            residual, codes, losses, parts = latents, [], [], []
             for quantizer in self._quantizers[:depth]:
                 step = quantizer(residual, restart_below=restart_below)
                 residual = residual - step.vectors.detach()
                 codes.append(step.codes)
                 losses.append(step.loss)
+                parts.append(step.vectors)
             # the chosen vectors are what the residual lacks; detached, their gradient goes to the latents whole
-            return Quantized(latents - residual.detach(), torch.cat(codes, dim=1), torch.stack(losses).mean())
+            return Quantized(
+                latents - residual.detach(),
+                torch.cat(codes, dim=1),
+                torch.stack(losses).mean(),
+                parts=torch.stack(parts),
+            )
 
     def encode(
         self, latents: Float[Tensor, "batch dim frame"], *, depth: int | None = None

@@ -36,7 +36,8 @@ class RowQuantizer(nn.Module):
     def forward(self, latents: Float[Tensor, "batch dim frame"], *, restart_below: float = 0.0) -> Quantized:
         """Quantise, learning as the shared quantiser does."""
         step: Quantized = self.shared(self._split(latents), restart_below=restart_below)
-        return dataclasses.replace(step, vectors=self._join(step.vectors), codes=self._streams(step.codes))
+        vectors, codes = self._join(step.vectors), self._streams(step.codes)
+        return dataclasses.replace(step, vectors=vectors, codes=codes, parts=None)
 
     def encode(self, latents: Float[Tensor, "batch dim frame"]) -> Int64[Tensor, "batch codebook frame"]:
         """Codes of every row."""

@@ -1,19 +1,29 @@
 """Import by the name of a format: a foreign file becomes a run like any other."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from smalti.audio import shown
-from smalti.config import to_toml
-from smalti.core import StoreError
+from smalti.config import Settings, to_toml
+from smalti.core import StoreError, nearest
 from smalti.store import read_foreign_weights, save_weights
+from smalti.systems.almtokenizer import ALMTokenizerConfig, ModelConfig
+from smalti.systems.almtokenizer.foreign import adopt_encodec
 from smalti.systems.vocoder import VocoderRunConfig
+from smalti.systems.vocoder.foreign import FORMATS as VOCODERS
 from smalti.systems.vocoder.foreign import adopt
 from smalti.train import RunFolder
 
+ENDS = "encodec"
+FORMATS = (*VOCODERS, ENDS)
+
 _WORDS = "config.json"
+_IN_FOLDERS = ("model.safetensors", "pytorch_model.bin")
 _MOST_WORDS = 2**20
 _NEVER = (".yml", ".yaml")
 
@@ -24,7 +34,8 @@ class ImportReport:
 
     Attributes:
         run: the run folder.
-        format, net, picture: what it is.
+        format, net: what it is.
+        picture: a vocoder's mel preset.
         parameter_count: numbers that it has learnt.
         ignored: files beside it that might have been meant, and were not read.
     """
@@ -38,33 +49,72 @@ class ImportReport:
 
 
 def import_weights(format: str, file: Path, *, to: Path, picture: str = "") -> ImportReport:
-    """Import a vocoder's weights; nothing is written before all of them are found good, and nothing in them is run.
+    """Import weights; nothing is written before all of them are found good, and nothing in them is run.
 
-    A config.json beside the file is read as data. YAML is never read: it can hold code, and shapes say the same.
+    Of EnCodec the encoder and decoder are taken, as a run that serves as a first stage of the query codec. A
+    config.json beside the file is read as data. YAML is never read: it can hold code, and shapes say the same.
 
     Args:
-        format: one of `smalti.systems.vocoder.foreign.FORMATS`.
-        file: a PyTorch checkpoint or .safetensors file.
+        format: one of `FORMATS`.
+        file: a PyTorch checkpoint or .safetensors file, or a Hugging Face folder with one.
         to: the run folder.
-        picture: mel preset it was made for; by default the one its authors publish.
+        picture: mel preset a vocoder was made for; by default the one its authors publish.
     Raises:
         StoreError: if the file is refused (says why), or the folder holds something else.
     """
     if file.suffix.lower() in _NEVER:
         raise StoreError(f"{shown(file)} is YAML, which can hold code and is never read; name the file of weights")
-    vocoder = adopt(format, read_foreign_weights(file), _words(file), picture=picture)
-    config = VocoderRunConfig(model=vocoder.config)
-    run = RunFolder.start(to, to_toml(config))
-    save_weights(run.weights_path, vocoder.net.state_dict(), {"system": config.system, "imported": format})
+    if format not in FORMATS:
+        raise StoreError(f"format {format!r} is unknown; {nearest(format, FORMATS)}")
+    file = _weights_in(file) if file.is_dir() else file
+    tensors, words = read_foreign_weights(file), _words(file)
+    found = _ends(tensors, words, picture) if format == ENDS else _vocoder(format, tensors, words, picture)
+    run = RunFolder.start(to, to_toml(found.config))
+    save_weights(run.weights_path, found.state, {"system": found.system, "imported": format})
     beside = sorted(path.name for path in file.parent.iterdir() if path.suffix.lower() in _NEVER)
     return ImportReport(
         run=to,
         format=format,
-        net=vocoder.config.net.kind,
-        picture=vocoder.config.picture,
-        parameter_count=vocoder.parameter_count,
+        net=found.net,
+        picture=found.picture,
+        parameter_count=found.parameter_count,
         ignored=tuple(beside),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a foreign file turned out to be, and the run it becomes."""
+
+    config: Settings
+    state: Mapping[str, Tensor]
+    system: str
+    net: str
+    picture: str
+    parameter_count: int
+
+
+def _vocoder(format: str, tensors: Mapping[str, Tensor], words: Mapping[str, Any], picture: str) -> _Found:
+    vocoder = adopt(format, tensors, words, picture=picture)
+    config = VocoderRunConfig(model=vocoder.config)
+    kind, heard, count = vocoder.config.net.kind, vocoder.config.picture, vocoder.parameter_count
+    return _Found(config, vocoder.net.state_dict(), config.system, kind, heard, count)
+
+
+def _ends(tensors: Mapping[str, Tensor], words: Mapping[str, Any], picture: str) -> _Found:
+    """A run like the first of the query codec's two stages: ends that have learnt, without codes."""
+    if picture:
+        raise StoreError(f"found the mel preset {picture} for encodec, which hears waveforms; leave --picture out")
+    ends = adopt_encodec(tensors, words)
+    config, state = ALMTokenizerConfig(model=ModelConfig(sample_rate=ends.sample_rate, ends=ends.config)), ends.state()
+    return _Found(config, state, config.system, ends.config.kind, "", sum(value.numel() for value in state.values()))
+
+
+def _weights_in(folder: Path) -> Path:
+    for name in _IN_FOLDERS:
+        if (folder / name).is_file():
+            return folder / name
+    raise StoreError(f"{shown(folder)} holds none of {', '.join(_IN_FOLDERS)}; name the file of weights itself")
 
 
 def _words(file: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from smalti.config import Settings, load_settings
 from smalti.core import (
     Codec,
     ConfigError,
+    Encoder,
     LanguageModel,
     MaskedLM,
     SpecError,
@@ -97,6 +98,18 @@ def load_codec_of(run: RunName, spec: TokenSpec) -> Codec:
         SpecError: as `load_codec`, or if it is another codec than that of the spec.
     """
     return fitted(load_codec(run), spec, f"the tokens beside {heard_as(run).run}")
+
+
+def load_encoder(run: RunName) -> Encoder:
+    """Open what hears sound as vectors: a run of an encoder, or of a codec that is one, at the rate named with it.
+
+    Raises:
+        StoreError: as `load`.
+        SpecError, ParameterError: if it is something else, or does not have the rate.
+    """
+    named = heard_as(run)
+    model = load(named.run)
+    return _able(named.run, seen(model, named) if isinstance(model, Codec) else model, Encoder, "an encoder")
 
 
 def load_lm(run: str | Path) -> TokenLM:

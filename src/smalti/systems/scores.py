@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from smalti.audio import read
-from smalti.core import Audio, Codec, Condition, DataError, LanguageModel, Parameter
+from smalti.core import Audio, Codec, Condition, LanguageModel, Parameter
 from smalti.data.manifest import Manifest
 from smalti.data.textures import TEXTURES, estimate, render_clip
 from smalti.evaluate import (
@@ -30,15 +30,16 @@ from smalti.systems.generation import language_codes
 from smalti.systems.hearing import RunName
 from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_codec_of, load_language_model, load_vocoder
 from smalti.systems.show import SaysItsSize
+from smalti.systems.sources import held_rows, sounds
 from smalti.transcode.files import Progress, no_progress
 
-_OPUS = 6000  # bit/s
+_OPUS = {"opus_6k": 6000, "opus_8k": 8000}  # bit/s
 _OFFSET = 0.382  # of sweep values between even steps, so that they are not those of an even grid
 _MOST_CLIPS = 400
 
 
 def score_codec(run: RunName, data: Path, *, split: str = "", progress: Progress = no_progress) -> dict[str, Any]:
-    """Scores of a codec on recordings, beside Opus at 6 kbit/s; recordings that cannot be read are listed.
+    """Scores of a codec on recordings, beside Opus at 6 and 8 kbit/s; recordings that cannot be read are listed.
 
     Args:
         run: a codec's run folder or shipped name, maybe with a rate or a vocoder.
@@ -50,13 +51,12 @@ def score_codec(run: RunName, data: Path, *, split: str = "", progress: Progress
         StoreError, SpecError: if the run cannot be used.
     """
     begin = time.perf_counter()
-    codec, manifest = load_codec(run), _split(Manifest.read(data), split)
+    codec, manifest = load_codec(run), held_rows(Manifest.read(data), split)
     failed: list[dict[str, str]] = []
     clips = _clips(manifest, codec.spec.sample_rate, failed)
     names = manifest.table["path"].to_pylist()
     labels = {name: label for name, label in zip(names, manifest.labels(), strict=True) if label}
-    peer = opus_peer(_OPUS)
-    peers = {"opus_6k": peer} if peer else {}
+    peers = {name: peer for name, rate in _OPUS.items() if (peer := opus_peer(rate))}
     report = evaluate_codec(
         codec, clips, labels=labels, peers=peers, progress=lambda done: progress(done, manifest.rows)
     ).to_json()
@@ -71,7 +71,7 @@ def score_vocoder(run: str | Path, data: Path, *, split: str = "", progress: Pro
     Arguments and errors as of `score_codec`.
     """
     begin = time.perf_counter()
-    vocoder, manifest = load_vocoder(run), _split(Manifest.read(data), split)
+    vocoder, manifest = load_vocoder(run), held_rows(Manifest.read(data), split)
     failed: list[dict[str, str]] = []
     clips = _clips(manifest, vocoder.picture.sample_rate, failed)
     peers = {"griffin_lim": GriffinLimVocoder(vocoder.picture)}
@@ -137,18 +137,9 @@ def _sweep(parameter: Parameter, *, seconds: float, sample_rate: int, values: in
     return Sweep(label=label, name=name, values=asked, measure=partial(estimate, label, name), render=render)
 
 
-def _split(manifest: Manifest, name: str) -> Manifest:
-    splits = manifest.table["split"].to_pylist() if "split" in manifest.table.column_names else []
-    chosen = name or ("test" if "test" in splits else "")
-    return manifest.split(chosen) if chosen else manifest
-
-
 def _clips(manifest: Manifest, sample_rate: int, failed: list[dict[str, str]]) -> Iterator[tuple[str, Audio]]:
-    for row, name in enumerate(manifest.table["path"].to_pylist()):
-        try:
-            yield name, read(manifest.path(row), sample_rate=sample_rate)
-        except DataError as error:
-            failed.append({"path": name, "reason": str(error)})
+    names = manifest.table["path"].to_pylist()
+    return ((names[row], audio) for row, audio in sounds(manifest, sample_rate, failed))
 
 
 def _references(manifest: Manifest, lm: LanguageModel, codec: Codec) -> References:

@@ -4,6 +4,7 @@ from smalti.train.adversary import Adversary, Pull
 from smalti.train.engine import Engine, EngineSettings
 from smalti.train.interrupts import Interrupted
 from smalti.train.loop import Cadence, FitReport, fit
+from smalti.train.muon import Muon
 from smalti.train.progress import Progress, progress_bar
 from smalti.train.recipe import BeginsElsewhere, NamesClips, Recipe, Samples, ShowsSamples
 from smalti.train.runs import RunFolder
@@ -18,6 +19,7 @@ __all__ = [
     "EngineSettings",
     "FitReport",
     "Interrupted",
+    "Muon",
     "NamesClips",
     "Progress",
     "Pull",

@@ -4,7 +4,7 @@ A recipe makes its things once a step, adds `losses` of them to its own, updates
 the same things. Through `losses` no gradient reaches the judge, and through `learn` none reaches the maker.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from smalti.losses import feature_matching, hinge_discriminator, hinge_generator
 from smalti.nn.verdict import Verdict
 from smalti.train.engine import Engine
 from smalti.train.update import set_rate, update
+
+FeatureDistance = Callable[[Sequence[Sequence[Tensor]], Sequence[Sequence[Tensor]]], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Adversary:
         start: int = 0,
         betas: tuple[float, float] = (0.5, 0.9),
         clip: float | None = None,
+        compare: FeatureDistance = feature_matching,
     ) -> None:
         """Set the judge up.
 
@@ -56,8 +59,10 @@ class Adversary:
             start: the maker's step from which it learns and speaks.
             betas: of its Adam.
             clip: largest norm of its gradient.
+            compare: how far apart what it hears in real things (first) and in made ones is.
         """
         self.discriminator, self._engine, self.start, self._clip = discriminator, engine, start, clip
+        self._compare = compare
         optimiser = torch.optim.AdamW(discriminator.parameters(), betas=betas, weight_decay=0.0)
         self._trained, self.optimiser = engine.setup(discriminator, optimiser)
 
@@ -81,7 +86,7 @@ class Adversary:
                 if real is not None:
                     with torch.no_grad():
                         wanted = _full(self.discriminator(real))
-                    features = feature_matching(*([verdict.features for verdict in each] for each in (wanted, told)))
+                    features = self._compare(*([verdict.features for verdict in each] for each in (wanted, told)))
         finally:
             self.discriminator.requires_grad_(True)
         return Pull(hinge_generator([verdict.score for verdict in told]), features)

@@ -72,6 +72,8 @@ class SoundClips:
         self.pieces = SoundPieces(recordings, sample_rate=model.sample_rate, hop=hop, memory=train.memory)
         labels = source.labels() if isinstance(source, Manifest) else [None] * len(source)
         self._chances = _chances(self.pieces, labels, train.balance)
+        first = sorted({piece.clip for piece in self.pieces.training})[: train.recordings or None]
+        self._chances *= torch.tensor([piece.clip in first for piece in self.pieces.training])
 
     def rate(self, step: int) -> tuple[int, int]:
         """Window and number of codebooks of a step, the same in all processes."""

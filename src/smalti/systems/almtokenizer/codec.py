@@ -1,5 +1,6 @@
 """The codec: one net at many rates. Each view (`at`) is a codec with its own spec over the same weights."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -7,7 +8,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.core import Audio, Embedding, ParameterError, SpecError, Tokens, TokenSpec
+from smalti.nn.fixed_step import FixedStep
 from smalti.store import fingerprint
+from smalti.systems.almtokenizer.fixed_steps import fixed_steps
 from smalti.systems.almtokenizer.net import QueryNet
 from smalti.systems.almtokenizer.streams import ALMDecoderStream, ALMEncoderStream, Analysis, Synthesis
 
@@ -195,6 +198,10 @@ class ALMTokenizer:
     def decoder_stream(self) -> ALMDecoderStream:
         """Codes in, audio out; memory stays that of a block."""
         return ALMDecoderStream(self.net, window=self.window)
+
+    def fixed_steps(self) -> Mapping[str, FixedStep]:
+        """Encoder and decoder as steps of one window, for export; see `smalti.nn.fixed_step`."""
+        return fixed_steps(self.net, window=self.window, codebooks=self.codebooks)
 
     @property
     def parameter_count(self) -> int:

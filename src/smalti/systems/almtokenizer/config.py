@@ -1,11 +1,65 @@
-"""Settings of the query-token codec: its ends, query nets, codes and training."""
+"""Settings of the query-token codec: its ends, query nets, codes and training.
+
+Keys of the published implementation, and what they are here (`decoder_args` as `encoder_args`):
+
+    model.window_size                         model.window; in training drawn per step from model.windows
+    model.encoder_args.embed_dim              model.encoder.width
+    model.encoder_args.n_layers               model.encoder.layers
+    model.encoder_args.n_heads                model.encoder.heads
+    model.encoder_args.dim_feedforward        model.encoder.hidden
+    model.encoder_args.sliding_window_size    model.encoder.attention
+    model.mae_args.embed_dim                  mae.width
+    model.mae_args.n_layers                   mae.layers
+    model.mae_args.n_heads                    mae.heads
+    model.mae_args.dim_feedforward            mae.hidden
+    model.patchify_args.requires_grad         train.stage: true is whole, false is codec
+    discriminator.hop_lengths                 judge.hop_lengths
+    discriminator.n_fft                       judge.n_fft
+    discriminator.win_lengths                 judge.win_lengths
+    discriminator.n_mels                      judge.n_mels
+    discriminator.filters                     judge.filters
+    discriminator.filters_scale               judge.filters_scale
+    discriminator.max_filters                 judge.max_filters
+    discriminator.dilations                   judge.dilations
+    dataloader.dataset_path                   --data, of `smalti prepare ROOT --corpus fsd50k`
+    dataloader.batch_size                     train.batch
+    dataloader.nsecs                          train.crop
+    dataloader.train_subset_size              train.recordings
+    dataloader.test_subset_size               train.held_out
+    training.num_epochs                       train.steps, of train.batch crops each
+    training.discriminator_train_freq         judge.every
+    training.d_train_prob                     judge.every, its inverse
+    training.checkpoint_freq                  cadence.checkpoint, in steps
+    training.eval_freq                        cadence.evaluate, in steps
+    training.start_checkpoint                 --resume
+    training.writer_dir                       --out
+    training.checkpoint_dir                   --out
+    training.lr_generator                     train.learning_rate
+    training.lr_discriminator                 judge.learning_rate
+    training.weight_decay                     train.weight_decay
+    training.betas                            judge.betas; train.betas are the codec's
+    training.lambdas.L_time                   train.lambdas.time
+    training.lambdas.L_freq                   train.lambdas.frequency
+    training.lambdas.L_adv                    train.lambdas.adversarial
+    training.lambdas.L_feat                   train.lambdas.features
+    training.lambdas.L_mae                    train.lambdas.mae
+    device                                    engine.accelerator
+
+Without use here: model.from_raw_audio (always), dataloader.shuffle (always in training, never in evaluation),
+dataloader.num_workers (train.memory keeps what was read).
+"""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from smalti.config import Settings
+from smalti.systems.almtokenizer.depth import DepthConfig
+from smalti.systems.almtokenizer.judging import JudgeConfig
+from smalti.systems.almtokenizer.mae import MAEConfig
 from smalti.train import Cadence, EngineSettings
+
+Stage = Literal["whole", "autoencoder", "codec"]
 
 
 class SpectralEndsConfig(Settings):
@@ -87,11 +141,22 @@ class LambdasConfig(Settings):
     mel: float = Field(default=0.1, ge=0, description="of the yardstick, in dB")
     stft: float = Field(default=0.6, ge=0, description="of the magnitudes, mean absolute, in the recording's own mean")
     commitment: float = Field(default=0.25, ge=0, description="of queries to their code vectors, in their variance")
+    time: float = Field(default=0.0, ge=0, description="of the samples, mean absolute; published: L_time")
+    frequency: float = Field(default=0.0, ge=0, description="of the magnitudes at seven scales; published: L_freq")
+    adversarial: float = Field(default=0.0, ge=0, description="of what judges think of the sound; published: L_adv")
+    features: float = Field(default=0.0, ge=0, description="of what judges hear within; published: L_feat")
+    mae: float = Field(default=0.0, ge=0, description="of hidden frames guessed from the others; published: L_mae")
+    autoregressive: float = Field(default=0.0, ge=0, description="of later codebooks guessed from earlier ones")
 
 
 class TrainConfig(Settings):
-    """AdamW with a warm-up and a cosine; first the frames alone are learnt, then their sound as well."""
+    """Muon or AdamW with a warm-up and a cosine; first the frames alone are learnt, then their sound as well."""
 
+    stage: Stage = Field(
+        default="whole",
+        description="whole: all parts at once; autoencoder: the ends alone, without queries and codes; codec: all but "
+        "the front, which is held still as --load-path gave it",
+    )
     steps: int = Field(default=2000, gt=0)
     seed: int = Field(default=0, ge=0)
     batch: int = Field(default=8, gt=0, description="crops of a step and process; published: batch_size")
@@ -99,6 +164,9 @@ class TrainConfig(Settings):
     learning_rate: float = Field(default=1e-3, gt=0, description="at its peak; published: lr_generator")
     final_rate: float = Field(default=2e-5, ge=0, description="at the end; as the peak for a constant rate")
     warmup: float = Field(default=0.01, ge=0, le=1, description="fraction of the run until the peak")
+    matrix_rate: float = Field(
+        default=3.0, ge=0, description="rate of the inner matrices, which Muon steps, in that of the rest; 0: all AdamW"
+    )
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
@@ -113,6 +181,8 @@ class TrainConfig(Settings):
         default=0.5, ge=0, le=1, description="0: every label is heard equally; 1: every second is; roots between"
     )
     memory: int = Field(default=1024, ge=0, description="MiB of waveforms kept; more are read at every step")
+    recordings: int = Field(default=0, ge=0, description="the first so many for training; 0 is all")
+    held_out: int = Field(default=32, gt=0, description="most recordings of an evaluation, evenly chosen")
     vary: VaryConfig = VaryConfig()
     lambdas: LambdasConfig = LambdasConfig()
 
@@ -123,5 +193,8 @@ class ALMTokenizerConfig(Settings):
     system: Literal["almtokenizer"] = "almtokenizer"
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
+    judge: JudgeConfig = JudgeConfig()
+    mae: MAEConfig = MAEConfig()
+    depth: DepthConfig = DepthConfig()
     cadence: Cadence = Cadence()
     engine: EngineSettings = EngineSettings()

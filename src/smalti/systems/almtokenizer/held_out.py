@@ -6,14 +6,17 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Int64
 from torch import Tensor
+from torch.nn import functional
 
 from smalti.core import Audio
 from smalti.data.sound_pieces import SoundPieces
 from smalti.evaluate.yardstick import log_mel_l1_db
 from smalti.quantize import code_counts, codebook_usage, perplexity
+from smalti.systems.almtokenizer.clips import Crops
 from smalti.systems.almtokenizer.codec import ALMTokenizer
+from smalti.systems.almtokenizer.config import ModelConfig
+from smalti.systems.almtokenizer.net import QueryNet
 
-_MOST_HEARD = 32
 _LONGEST = 10  # seconds of each
 
 
@@ -30,7 +33,7 @@ class HeldOutScores:
     hits: Int64[Tensor, "codebook code"]
 
 
-def heard(pieces: SoundPieces, sample_rate: int, *, most: int = _MOST_HEARD) -> list[Audio]:
+def heard(pieces: SoundPieces, sample_rate: int, *, most: int) -> list[Audio]:
     """Some recordings kept out of training that have sound, evenly chosen, their first seconds."""
     recordings = pieces.recordings
     sounding = [clip for clip in pieces.held_out if recordings.samples[clip] > 0]
@@ -39,14 +42,34 @@ def heard(pieces: SoundPieces, sample_rate: int, *, most: int = _MOST_HEARD) -> 
     return [Audio.single(recordings.read(clip, 0, _LONGEST * sample_rate), sample_rate) for clip in chosen]
 
 
-def score(codec: ALMTokenizer, sounds: Sequence[Audio]) -> HeldOutScores | None:
-    """Scores over recordings kept out of training; None if there are none.
+def as_crops(sound: Audio, model: ModelConfig, hop: int) -> Crops:
+    """A recording as a step would be shown it, at the codec's own window and with all codebooks."""
+    padded = functional.pad(sound.samples, (0, -sound.samples.shape[1] % (model.window * hop)))
+    return Crops(padded, sound.lengths, model.window, model.codes.codebooks)
+
+
+@torch.no_grad()
+def rebuilt_sound(net: QueryNet, sound: Audio) -> Audio:
+    """A recording as frames and back, without queries and codes."""
+    samples = sound.samples.to(next(net.parameters()).device)
+    made = net.rebuild(functional.pad(samples, (0, -samples.shape[1] % net.hop))).sound
+    assert made is not None
+    return Audio(made[:, : samples.shape[1]].to(sound.samples), sound.sample_rate, sound.lengths)
+
+
+def score_ends(net: QueryNet, sounds: Sequence[Audio]) -> dict[str, float]:
+    """The distance in dB of recordings kept out of training from what both ends alone make of them."""
+    pairs = [(sound, rebuilt_sound(net, sound)) for sound in sounds]
+    found = [log_mel_l1_db(real.samples[0], made.samples[0], real.sample_rate) for real, made in pairs]
+    return {"log_mel_l1_db": sum(found) / len(found)}
+
+
+def score(codec: ALMTokenizer, sounds: Sequence[Audio]) -> HeldOutScores:
+    """Scores over recordings kept out of training.
 
     `log_mel_l1_db` is at the codec's own window, `log_mel_l1_db_2` at 2 frames, its least. `usage_i` and
     `perplexity_i` are of codebook i at the least window, where most codes are spoken.
     """
-    if not sounds:
-        return None
     low = codec.net.config.windows[0]
     fine = codec.at(window=low)
     streams: list[Tensor] = []

@@ -15,12 +15,17 @@ def load_almtokenizer(folder: Path) -> ALMTokenizer:
     """Open a run, ready to encode and decode at the window of its settings.
 
     Raises:
-        StoreError: if it is no run, has no weights yet, or they are damaged or of another model.
+        StoreError: if it is no run, has no weights yet, they are damaged or of another model, or it is a first stage.
         ConfigError: if its settings cannot be read.
     """
     run = RunFolder.open(folder)
     config = load_settings(ALMTokenizerConfig, run.config_path)
     weights = load_weights(run.weights_path)
+    if config.train.stage == "autoencoder":
+        raise StoreError(
+            f"{folder} is a first stage, which knows no codes; train the second on it: "
+            f"smalti train almtokenizer/stage2 --load-path {folder}"
+        )
     net = QueryNet(config.model)
     try:
         net.load_state_dict(weights.tensors)

@@ -33,17 +33,19 @@ class Rebuilt(NamedTuple):
 
     Attributes:
         wanted: the front's frames.
-        guess: the decoder's frames.
+        guess: the decoder's frames; None if nothing was to be guessed.
         hidden: all it knows of them.
         sound: what the back makes of the guess; None if it was not asked.
         commitment: mean squared distance of queries to their code vectors, in their variance; 0 without codebooks.
+        parts: what each codebook chose; None without codebooks.
     """
 
     wanted: Float[Tensor, "batch frame dim"]
-    guess: Float[Tensor, "batch frame dim"]
-    hidden: Float[Tensor, "batch frame width"]
+    guess: Float[Tensor, "batch frame dim"] | None
+    hidden: Float[Tensor, "batch frame width"] | None
     sound: Float[Tensor, "batch sample"] | None
     commitment: Float[Tensor, ""]
+    parts: Float[Tensor, "codebook batch code query"] | None
 
 
 class QueryNet(nn.Module):
@@ -103,13 +105,19 @@ class QueryNet(nn.Module):
         """
         wanted = self.front.forward(samples)
         latents = self.to_codes(self.encoder(wanted, window)).mT
-        vectors, commitment = latents, latents.new_zeros(())
+        vectors, commitment, parts = latents, latents.new_zeros(()), None
         if quantize:
             step: Quantized = self.quantizer(latents, depth=depth, restart_below=restart_below)
             spread = latents.detach().float().var(dim=(0, 2), correction=0).mean()
-            vectors, commitment = step.vectors, step.loss / (spread + 1e-8)
+            vectors, commitment, parts = step.vectors, step.loss / (spread + 1e-8), step.parts
         guess = self.guess(vectors.mT, window)
-        return Rebuilt(wanted, guess.frames, guess.hidden, self.sound(guess) if audible else None, commitment)
+        sound = self.sound(guess) if audible else None
+        return Rebuilt(wanted, guess.frames, guess.hidden, sound, commitment, parts)
+
+    def rebuild(self, samples: Float[Tensor, "batch sample"]) -> Rebuilt:
+        """Samples to frames and back, without queries and codes; `samples` is a multiple of the hop long."""
+        frames = self.front.forward(samples)
+        return Rebuilt(frames, None, None, self.back.forward(frames), frames.new_zeros(()), None)
 
     def analyse(self, samples: Float[Tensor, "batch sample"], window: int) -> Float[Tensor, "batch query width"]:
         """The encoder's query vectors; `samples` is a multiple of window · hop long."""
@@ -136,6 +144,12 @@ class QueryNet(nn.Module):
         """What the decoder makes of quantised queries."""
         hidden = self.decoder(vectors, window)
         return Guess(self.to_frames(hidden), hidden)
+
+    def inner_matrices(self) -> list[nn.Parameter]:
+        """Weights that neither read an input nor give an output: those of transformers' and head's blocks."""
+        inner = (".transformer.blocks.", "back.blocks.")
+        named = self.named_parameters()
+        return [weight for name, weight in named if weight.ndim == 2 and any(part in name for part in inner)]
 
     def sound(self, guess: Guess, lengths: Int64[Tensor, " batch"] | None = None) -> Float[Tensor, "batch sample"]:
         """Samples of what the decoder knows; `lengths` in frames, as of `Back`."""

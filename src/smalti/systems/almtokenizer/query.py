@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from smalti.nn.ring import RingCache
+from smalti.nn.sliding import SlidingCache
 from smalti.nn.transformer import Transformer, TransformerSettings
 from smalti.systems.almtokenizer.config import QueryNetConfig
 
@@ -28,7 +29,7 @@ class QueryEncoder(nn.Module):
         self.transformer = Transformer(transformer_settings(config))
 
     def forward(
-        self, frames: Float[Tensor, "batch frame dim"], window: int, cache: RingCache | None = None
+        self, frames: Float[Tensor, "batch frame dim"], window: int, cache: RingCache | SlidingCache | None = None
     ) -> Float[Tensor, "batch query width"]:
         """The vectors of all windows, or with a cache of the next ones; `frames` is a multiple of `window` long."""
         # float, so that in reduced precision the residual path keeps what the layers add to it
@@ -48,7 +49,7 @@ class QueryDecoder(nn.Module):
         self.transformer = Transformer(transformer_settings(config))
 
     def forward(
-        self, queries: Float[Tensor, "batch query dim"], window: int, cache: RingCache | None = None
+        self, queries: Float[Tensor, "batch query dim"], window: int, cache: RingCache | SlidingCache | None = None
     ) -> Float[Tensor, "batch frame width"]:
         """`window` vectors for each query, or with a cache for each of the next ones."""
         heads = self.project_in(queries).float()[:, :, None]

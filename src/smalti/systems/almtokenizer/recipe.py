@@ -1,35 +1,48 @@
-"""How the codec learns: frames through queries and codes first, then their sound as well, at a rate drawn per step."""
+"""How the codec learns: frames through queries and codes first, then their sound as well, at a rate drawn per step.
+
+Or in the published two stages, each of them a setting of this one recipe: see `smalti.systems.almtokenizer.learning`
+for what a stage holds still, and `objective` for the table of losses.
+"""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from smalti.config import mix
 from smalti.core import Audio
+from smalti.data.batches import step_generator
 from smalti.data.manifest import Manifest
 from smalti.features import log_mel
 from smalti.store import Weights
 from smalti.systems.almtokenizer.clips import Crops, SoundClips
 from smalti.systems.almtokenizer.codec import ALMTokenizer
 from smalti.systems.almtokenizer.config import ALMTokenizerConfig
-from smalti.systems.almtokenizer.held_out import HeldOutScores, heard, score
-from smalti.systems.almtokenizer.net import QueryNet
+from smalti.systems.almtokenizer.held_out import HeldOutScores, as_crops, heard, rebuilt_sound, score, score_ends
+from smalti.systems.almtokenizer.judging import SoundAdversary
+from smalti.systems.almtokenizer.learning import LearningNet, Learnt
+from smalti.systems.almtokenizer.mae import hide_frames
 from smalti.systems.almtokenizer.objective import Objective, yardstick
-from smalti.train import Engine, Samples, Schedule, set_rate, update
+from smalti.systems.almtokenizer.stages import ends_of, is_end, take_ends
+from smalti.train import Engine, Muon, Samples, Schedule, set_rate, update
 
 _SHOWN = 3
 _SHOWN_WINDOWS = (3, 6, 10)
+_HIDE = 2  # so that hidden frames are drawn apart from everything else of a step
 
 
 class ALMTokenizerRecipe:
     """A `train.Recipe` for a manifest of recordings, or for waveforms in memory.
 
     Attributes:
-        net: being trained.
+        learning: all that is being trained.
+        net: the codec's part of it.
         sounds: what it learns from.
         objective: what it learns by.
+        adversary: judges of its sound; None if there are none.
     """
 
     def __init__(
@@ -54,12 +67,22 @@ class ALMTokenizerRecipe:
         self.config, self.engine, train = config, engine or Engine(config.engine), config.train
         with torch.random.fork_rng():
             torch.manual_seed(train.seed)
-            net = QueryNet(config.model)
-        optimiser = torch.optim.AdamW(net.parameters(), betas=train.betas, weight_decay=train.weight_decay, fused=True)
-        self.net = net
-        self._trained, self.optimiser = self.engine.setup(net, optimiser)
-        self.sounds = SoundClips(source, model=config.model, train=train, hop=net.hop, held_out=held_out)
-        self.objective = Objective(train.lambdas, sample_rate=config.model.sample_rate, hop=net.hop)
+            self.learning = LearningNet(config)
+            self.adversary = self._judges()
+        self.net, self._whole = self.learning.codec, train.stage != "autoencoder"
+        weights = list(self.learning.learning())
+        inner = [weight for weight in self.net.inner_matrices() if weight.requires_grad] if train.matrix_rate else []
+        known = {id(weight) for weight in inner}
+        optimiser = Muon(
+            inner,
+            [weight for weight in weights if id(weight) not in known],
+            betas=train.betas,
+            weight_decay=train.weight_decay,
+            matrix_rate=train.matrix_rate,
+        )
+        self._trained, self.optimiser = self.engine.setup(self.learning, optimiser)
+        self.sounds = SoundClips(source, model=config.model, train=train, hop=self.net.hop, held_out=held_out)
+        self.objective = Objective(train.lambdas, sample_rate=config.model.sample_rate, hop=self.net.hop)
         rate = Schedule(peak=train.learning_rate, final=train.final_rate, warmup=train.warmup, shape="cosine")
         self.rate = rate.resolve(train.steps)
         self._quantize_from, self._sound_from, self._restart_until = (
@@ -77,43 +100,53 @@ class ALMTokenizerRecipe:
         return self.sounds.crops(step, turn=self._turn(step))
 
     def step(self, batch: Crops, step: int) -> Mapping[str, float]:
-        """One update of net and codebooks."""
+        """One update of what the stage teaches and, once they speak, of the judges, from one and the same sound."""
         train = self.config.train
         rate = self.rate.at(step)
         set_rate(self.optimiser, rate)
         self._trained.train()
-        if step == self._quantize_from:
+        if self._whole and step == self._quantize_from:
             self._start_codebooks(step)
-        sound, lengths = self.engine.move([batch.sound, batch.lengths])
-        batch = Crops(sound, lengths, batch.window, batch.depth)
-        rebuilt = self._trained(
-            batch.sound,
-            batch.window,
-            depth=batch.depth,
-            quantize=step >= self._quantize_from,
-            audible=step >= self._sound_from,
-            restart_below=train.restart_below if step < self._restart_until else 0.0,
-        )
-        losses = self.objective.losses(rebuilt, batch)
+        before = {name: value.clone() for name, value in self.net.quantizer.state_dict().items()}
+        crops = self._moved(batch)
+        learnt = self._pass(crops, step)
+        sound = learnt.rebuilt.sound
+        losses = {**self.objective.losses(learnt.rebuilt, crops), **learnt.aside}
+        judging = self.adversary if self.adversary and self.adversary.active(step) and sound is not None else None
+        if judging is not None and sound is not None:
+            features = self.objective.weighs("features")
+            pull = judging.pull(step, made=sound, real=crops.sound, lengths=crops.lengths, features=features)
+            losses |= {"adversarial": pull.adversarial, "features": pull.features}
         loss = self.objective.total(losses)
-        update(loss, parameters=self.net.parameters(), optimiser=self.optimiser, engine=self.engine, clip=train.clip)
+        weights = self.learning.learning()
+        if not update(loss, parameters=weights, optimiser=self.optimiser, engine=self.engine, clip=train.clip):
+            self.net.quantizer.load_state_dict(before)  # averages move before anyone knows what the loss comes to
+            judging = None
         found = {name: float(value.detach()) for name, value in losses.items()}
+        if judging is not None and sound is not None:
+            share = rate / train.learning_rate
+            found |= judging.learn(step, made=sound, real=crops.sound, lengths=crops.lengths, share=share)
         return {"loss": float(loss.detach()), **found, "window": float(batch.window), "learning_rate": rate}
 
     def evaluate(self) -> Mapping[str, float]:
-        """Distances in dB and codes in use on recordings kept out of training; see `score`."""
-        self._scores = score(self.codec(), heard(self.sounds.pieces, self.config.model.sample_rate))
-        return {} if self._scores is None else self._scores.metrics
+        """Losses, distances in dB and codes in use on recordings kept out of training; see `score` and `score_ends`."""
+        sounds = self._heard(self.config.train.held_out)
+        if not sounds:
+            return {}
+        self.learning.eval()
+        losses = self._evaluated(sounds)
+        if not self._whole:
+            return {**losses, **score_ends(self.net, sounds)}
+        self._scores = score(self.codec(), sounds)
+        return {**losses, **self._scores.metrics}
 
     def samples(self) -> Samples:
-        """Recordings kept out of training beside what the codec makes of them at some windows, and use of the codes."""
-        codec, sounds = self.codec(), dict[str, Audio]()
-        low, high = self.config.model.windows
-        for number, original in enumerate(heard(self.sounds.pieces, self.config.model.sample_rate, most=_SHOWN)):
+        """Recordings kept out of training beside what is made of them, at some windows, and use of the codes."""
+        sounds: dict[str, Audio] = {}
+        self.learning.eval()
+        for number, original in enumerate(self._heard(_SHOWN)):
             sounds[f"{number}/original"] = original
-            for window in sorted({min(max(window, low), high) for window in _SHOWN_WINDOWS}):
-                view = codec.at(window=window)
-                sounds[f"{number}/window {window}"] = view.decode(view.encode(original))
+            sounds |= {f"{number}/{name}": made for name, made in self._made(original).items()}
         picture = yardstick(self.config.model.sample_rate).pictures[-1]
         images = {name: log_mel(audio.samples, picture)[0] for name, audio in sounds.items()}
         hits = [] if self._scores is None else self._scores.hits
@@ -124,17 +157,83 @@ class ALMTokenizerRecipe:
         return [self.sounds.pieces.recordings.name(piece.clip) for piece in self.sounds.chosen(self._turn(step))]
 
     def state_dict(self) -> Mapping[str, Any]:
-        """Net, codebooks and optimiser."""
-        return {"model": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
+        """Nets, codebooks, judges and their optimisers."""
+        own = {"model": self.learning.state_dict(), "optimiser": self.optimiser.state_dict()}
+        return own if self.adversary is None else {**own, "adversary": self.adversary.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
-        self.net.load_state_dict(state["model"])
+        self.learning.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
+        if self.adversary is not None:
+            self.adversary.load_state_dict(state["adversary"])
 
     def weights(self) -> Weights:
-        """Net and codebooks."""
-        return Weights(dict(self.net.state_dict()), {"system": self.config.system})
+        """Net and codebooks; of a first stage the ends alone."""
+        kept = {name: value for name, value in self.net.state_dict().items() if self._whole or is_end(name)}
+        return Weights(kept, {"system": self.config.system})
+
+    def part_of(self, run: Path) -> Weights:
+        """The ends of a first stage, or of a codec that was imported; as of `train.BeginsElsewhere`."""
+        return ends_of(run, self.net)
+
+    def take(self, part: Weights) -> None:
+        """Begin with them."""
+        take_ends(self.net, part)
+
+    def _heard(self, most: int) -> list[Audio]:
+        return heard(self.sounds.pieces, self.config.model.sample_rate, most=most)
+
+    def _judges(self) -> SoundAdversary | None:
+        judge, train = self.config.judge, self.config.train
+        if judge.kind == "none":
+            return None
+        rate = self.config.model.sample_rate
+        return SoundAdversary(judge, engine=self.engine, sample_rate=rate, seed=train.seed, clip=train.clip)
+
+    def _moved(self, batch: Crops) -> Crops:
+        sound, lengths = self.engine.move([batch.sound, batch.lengths])
+        return Crops(sound, lengths, batch.window, batch.depth)
+
+    def _pass(self, crops: Crops, step: int) -> Learnt:
+        train = self.config.train
+        return self._trained(
+            crops.sound,
+            crops.window,
+            **(self._masks(crops, step) if self.learning.mae is not None else {}),
+            depth=crops.depth,
+            quantize=step >= self._quantize_from,
+            audible=step >= self._sound_from,
+            restart_below=train.restart_below if step < self._restart_until else 0.0,
+        )
+
+    def _masks(self, crops: Crops, step: int) -> dict[str, Tensor]:
+        """Which frames are hidden from their guesser, and which are there at all."""
+        generator = step_generator(mix(self.config.train.seed, _HIDE), self._turn(step))
+        frames, lengths = crops.sound.shape[1] // self.net.hop, -(-crops.lengths.cpu() // self.net.hop)
+        hidden = hide_frames(lengths, frames=frames, rate=self.config.mae.rate, generator=generator)
+        inside = torch.arange(frames) < lengths[:, None]
+        return {"hidden": self.engine.move(hidden), "inside": self.engine.move(inside)}
+
+    @torch.no_grad()
+    def _evaluated(self, sounds: Sequence[Audio]) -> dict[str, float]:
+        """Losses at the codec's own window, mean over recordings; those beside the codec are not asked."""
+        found: list[dict[str, float]] = []
+        for sound in sounds:
+            crops = self._moved(as_crops(sound, self.config.model, self.net.hop))
+            rebuilt = self.net(crops.sound, crops.window) if self._whole else self.net.rebuild(crops.sound)
+            losses = self.objective.losses(rebuilt, crops)
+            found.append({name: float(value) for name, value in losses.items()})
+            found[-1]["loss"] = float(self.objective.total(losses))
+        return {name: sum(each[name] for each in found) / len(found) for name in found[0]}
+
+    def _made(self, original: Audio) -> dict[str, Audio]:
+        if not self._whole:
+            return {"reconstruction": rebuilt_sound(self.net, original)}
+        codec, (low, high) = self.codec(), self.config.model.windows
+        windows = sorted({min(max(window, low), high) for window in _SHOWN_WINDOWS})
+        views = {window: codec.at(window=window) for window in windows}
+        return {f"window {window}": view.decode(view.encode(original)) for window, view in views.items()}
 
     def _turn(self, step: int) -> int:
         """Processes take turns, so that each hears other pieces."""

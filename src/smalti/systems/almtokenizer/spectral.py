@@ -3,6 +3,9 @@
 Source of the head: Siuzdak 2023 (Vocos, arXiv:2306.00814). Differs: causal blocks, frames in the middle of their hops.
 """
 
+from collections.abc import Callable, Iterable
+from functools import partial
+
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
@@ -23,12 +26,14 @@ class SpectralFront(nn.Module):
 
     Attributes:
         hop, dim, ahead: as of `Front`.
+        pictures: the mel pictures it draws.
+        drawn: how each of them is drawn: uncentred mel magnitudes of samples.
     """
 
     def __init__(self, config: SpectralEndsConfig, sample_rate: int) -> None:
         super().__init__()
         self.hop, self.dim = config.hop, config.bands * len(config.windows)
-        self._pictures = [
+        self.pictures = [
             MelSettings(
                 sample_rate=sample_rate,
                 n_fft=window,
@@ -44,7 +49,10 @@ class SpectralFront(nn.Module):
             )
             for window in config.windows
         ]
-        self.lead = max(picture.lead for picture in self._pictures)
+        self.drawn: Iterable[Callable[[Tensor], Tensor]] = [
+            partial(mel, settings=picture, centred=False) for picture in self.pictures
+        ]
+        self.lead = max(picture.lead for picture in self.pictures)
         self.ahead = self.lead
 
     def forward(self, samples: Float[Tensor, "batch sample"]) -> Float[Tensor, "batch frame dim"]:
@@ -65,11 +73,11 @@ class SpectralFront(nn.Module):
         if not frames:
             return samples.new_zeros(len(samples), 0, self.dim)
         levels: list[Tensor] = []
-        for picture in self._pictures:
+        for picture, draw in zip(self.pictures, self.drawn, strict=True):
             first = self.lead - picture.lead
             inside = samples[:, first : first + (frames - 1) * self.hop + picture.n_fft]
             with torch.autocast(samples.device.type, enabled=False):
-                heard = mel(inside.float(), picture, centred=False)
+                heard = draw(inside.float())
             levels.append(20 * heard.clamp(min=10 ** (_FLOOR_DB / 20)).log10())
         return ((torch.cat(levels, dim=1) - _MIDDLE_DB) / _SPREAD_DB).mT
 
@@ -79,6 +87,7 @@ class SpectralBack(nn.Module):
 
     Attributes:
         hop, dim, delay: as of `Back`.
+        inverse: frames of real and imaginary parts of spectra.
     """
 
     def __init__(self, config: SpectralEndsConfig, *, width: int) -> None:
@@ -95,6 +104,7 @@ class SpectralBack(nn.Module):
         self.n_fft = config.n_fft
         if config.n_fft % (2 * config.hop):
             raise ParameterError(f"n_fft {config.n_fft} is no multiple of twice the hop {config.hop}; choose one")
+        self.inverse: Callable[[Tensor, Tensor], Tensor] = partial(_inverse, n_fft=config.n_fft)
         self.delay = (config.n_fft - config.hop) // 2
         self.from_frames = nn.Linear(self.dim, config.width)
         self.from_hidden = nn.Linear(width, config.width)
@@ -157,8 +167,12 @@ class SpectralBack(nn.Module):
     def _pieces(self, told: Float[Tensor, "batch frame numbers"]) -> Float[Tensor, "batch frame sample"]:
         """Windowed waveform of every frame."""
         level, angle = told.chunk(2, dim=-1)
-        spectrum = torch.polar(level.clamp(_QUIETEST, _LOUDEST).exp(), angle)
-        return torch.fft.irfft(spectrum, n=self.n_fft) * self.window
+        magnitude = level.clamp(_QUIETEST, _LOUDEST).exp()
+        return self.inverse(magnitude * angle.cos(), magnitude * angle.sin()) * self.window
+
+
+def _inverse(real: Tensor, imaginary: Tensor, n_fft: int) -> Tensor:
+    return torch.fft.irfft(torch.complex(real, imaginary), n=n_fft)
 
 
 def overlap_add(pieces: Float[Tensor, "batch frame sample"], hop: int) -> Float[Tensor, "batch total"]:

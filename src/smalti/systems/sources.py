@@ -1,0 +1,27 @@
+"""Recordings of a manifest one by one, those that cannot be read listed."""
+
+from collections.abc import Iterator
+
+from smalti.audio import read
+from smalti.core import Audio, DataError
+from smalti.data.manifest import Manifest
+
+
+def held_rows(manifest: Manifest, split: str = "") -> Manifest:
+    """The rows of a split; of none, the test rows if there are any, else all.
+
+    Raises:
+        DataError: if there are none of that split; names those there are.
+    """
+    splits = manifest.table["split"].to_pylist() if "split" in manifest.table.column_names else []
+    chosen = split or ("test" if "test" in splits else "")
+    return manifest.split(chosen) if chosen else manifest
+
+
+def sounds(manifest: Manifest, sample_rate: int, failed: list[dict[str, str]]) -> Iterator[tuple[int, Audio]]:
+    """Row and sound of every recording that can be read, at this rate; path and reason of the others go to `failed`."""
+    for row, name in enumerate(manifest.table["path"].to_pylist()):
+        try:
+            yield row, read(manifest.path(row), sample_rate=sample_rate)
+        except DataError as error:
+            failed.append({"path": str(name), "reason": str(error)})
