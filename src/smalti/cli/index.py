@@ -30,9 +30,9 @@ def index(
     ] = None,
     codebook: Annotated[int | None, typer.Option(help="Code stream to search by; 0, the first, is coarsest.")] = None,
     window: Annotated[
-        int | None, typer.Option(help="Tokens of a passage; longer recordings become several. [64]")
+        int | None, typer.Option(help="Tokens of a passage; longer recordings become several; 64 if unsaid.")
     ] = None,
-    hop: Annotated[int | None, typer.Option(help="Tokens from one passage to the next. [half a window]")] = None,
+    hop: Annotated[int | None, typer.Option(help="Tokens from one passage to the next; half if unsaid.")] = None,
     triples: Annotated[bool, typer.Option("--triples", help="Words of three tokens beside those of two.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take these recordings out of the index.")] = False,
     json: Json = False,
