@@ -41,6 +41,7 @@ SETTINGS = {
     "almtokenizer/stage1": TINY_ALM_STAGE1,
     "almtokenizer/stage2": TINY_ALM_STAGE2,
 }
+PUBLISHED = {"melvq", "almtokenizer"}  # pages that account for the arguments of a published system
 VERBS = Path(__file__).parents[2] / "src" / "smalti" / "cli"
 
 
@@ -61,11 +62,13 @@ def recordings(tmp_path: Path) -> Path:
 def test_every_command_of_a_journey_works(page: Path, recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(recordings)
     lines = [line for block in blocks(page, "bash") for line in commands(block, smaller=SMALLER, settings=SETTINGS)]
-    assert len(lines) > 15
+    assert len(lines) > (15 if page.stem in PUBLISHED else 10)
     for line in lines:
         if line[:2] == ["evaluate", "generation"]:
             line += ["--seconds", "0.5", "--clips", "2"]
         assert run(line) == 0, line
+    for code in blocks(page, "python"):
+        exec(compile(code, page.name, "exec"), {})
 
 
 @pytest.mark.parametrize("page", sorted(JOURNEYS.glob("*.md")), ids=lambda page: page.stem)
@@ -75,7 +78,7 @@ def test_every_key_of_the_argument_tables_exists(page: Path) -> None:
     options = "\n".join(path.read_text("utf-8") for path in VERBS.glob("*.py")).replace("_", "-")
     rows = re.findall(r"^\| (`[^|]*`) \| (`[^|]*`) \|", page.read_text("utf-8"), re.MULTILINE)
     named = [name for _, ours in rows for name in re.findall(r"`([^`]+)`", ours)]
-    assert len(named) > 40
+    assert len(named) > 40 or page.stem not in PUBLISHED
     for name in named:
         if name.startswith("--"):
             assert f'"{name}"' in options or re.search(rf"\b{name[2:]}: ", options), name

@@ -1,5 +1,6 @@
 """Floor 1, signal: waveforms to spectra and back."""
 
+from smalti.features.cepstrum import MfccEncoder, mfcc, normalised, trimmed
 from smalti.features.frames import FRAMES, LogMelEncoder
 from smalti.features.griffin_lim import griffin_lim, mel_to_magnitude
 from smalti.features.mel import (
@@ -23,6 +24,7 @@ __all__ = [
     "MEL_PRESETS",
     "LogMelEncoder",
     "MelSettings",
+    "MfccEncoder",
     "PictureCodec",
     "Vocoder",
     "VocoderStream",
@@ -35,11 +37,14 @@ __all__ = [
     "mel",
     "mel_filterbank",
     "mel_to_magnitude",
+    "mfcc",
     "natural_log",
+    "normalised",
     "picture_bytes",
     "preset_of",
     "read_picture",
     "stft",
     "stft_magnitude",
     "to_log_mel",
+    "trimmed",
 ]
