@@ -59,7 +59,7 @@ LATENT_KEYS = epilog(
     seconds="taken",
     real_time_factor="seconds per second of sound",
 )
-_SPLIT = "Rows to evaluate on; by default the test rows if there are any, else all."
+_SPLIT = "Rows to evaluate on, or all; by default the test rows if there are any, else all."
 _BY = "Column that the vectors are asked for, label if none is named; may be given again for others."
 _GROUP = "Where recordings come from: never learnt from and asked about. If left out, a column like source_id, or path."
 

@@ -133,7 +133,7 @@ def counted(name: str, column: Sequence[str | None], groups: Sequence[str]) -> l
         found = f"{len({label for label, _ in known})} classes, {len(kept)} of them in two groups or more"
         raise ParameterError(
             f"column {name!r} has {found}, wanted two such classes at least; "
-            "name a finer column of groups, or another column"
+            "hear more rows, such as split all, or name a finer column of groups"
         )
     return [label if label in kept else None for label in column]
 
