@@ -65,8 +65,8 @@ LATENT_KEYS = epilog(
     hop="samples of a frame",
     frames="vectors kept, of all recordings",
     group="column whose equal values are never on both sides of a split",
-    columns="NAME: classes, chance, left_out, frames and recordings: vectors, majority, encoder and log_mel: "
-    "linear and forest: accuracy and precision; clusters: clusters, adjusted_rand, mutual_information, homogeneity, "
+    columns="NAME: classes, chance, left_out; recordings and frames: vectors, majority, encoder, log_mel, clip_statistics: "
+    "linear and forest: accuracy, precision; clusters: clusters, adjusted_rand, mutual_information, homogeneity, "
     "shuffled_…; figures are lists: mean, low and high end of a 95 % interval",
     maps="where the pictures lie",
     audio_seconds="of sound",
