@@ -39,3 +39,23 @@ def test_two_stages_then_sounds_tables_and_scores(
     assert found["bits_per_token"]["bound"] == found["latents"]["bits_per_token_iw"]
     assert {"unigram", "bigram", "bigram_previous", "bigram_row"} <= found["bits_per_token"].keys()
     assert "model" not in found["bits_per_token"]
+
+
+def test_vectors_of_a_codec_are_scored_embedded_and_moved_at_the_rate_asked_for(
+    journey: Journey, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips, out = sorted((journey.sounds / "rain").glob("*.flac"))[:2], tmp_path / "out"
+    few = ("--by", "label", "--seeds", 2, "--vectors", 50, "--clusters", "gmm:2:3", "--group", "path", "--split", "all")
+    found = _smalti(capsys, "evaluate", "latents", journey.alm, "--data", journey.sounds, "window=9", *few, "--to", out)
+    assert found["hop"] == 9 * 320 and found["group"] == "path"
+    score = found["columns"]["label"]["recordings"]["encoder"]
+    assert score["clusters"]["clusters"] in (2, 3) and len(score["linear"]["accuracy"]) == 3
+    assert {Path(path).name for path in found["maps"]} == {"label-frames.png", "label-recordings.png"}
+    table = tmp_path / "frames.parquet"
+    found = _smalti(capsys, "embed", journey.alm, *clips, "window=3", "--pool", "none", "--to", table)
+    assert found["files"] == 2 and found["vectors"] == 2 * -(-19200 // 960)
+    found = _smalti(capsys, "interpolate", journey.alm, *clips, "window=3", "--way", "shift", "--steps", 2, "--to", out)
+    assert found["shares"] == [0, 1]
+    to_a_mean = ("rain", "pistons", "--data", journey.sounds, "--glide", "--unquantized", "--seconds", 0.5)
+    found = _smalti(capsys, "interpolate", journey.alm, *to_a_mean, "--to", out)
+    assert [Path(path).name for path in found["paths"]] == ["glide.wav"]

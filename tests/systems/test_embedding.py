@@ -10,7 +10,7 @@ import torch
 
 from journey import Journey
 from smalti.audio import read
-from smalti.core import DataError, ParameterError, SpecError
+from smalti.core import DataError, ParameterError, SpecError, StoreError
 from smalti.systems.embedding import embed, load_latent_lm
 from smalti.systems.hearing import Heard, RunName, View
 from smalti.systems.registry import load_encoder
@@ -87,6 +87,13 @@ def test_an_encoders_frames_have_their_times_and_recordings(journey: Journey, tm
         assert table["path"] == [str(clip) for clip, one in zip(clips, frames, strict=True) for _ in one]
     vectors = torch.tensor(table["frames" if suffix == ".npz" else "frame"])
     torch.testing.assert_close(vectors, torch.cat(frames), rtol=0, atol=1e-4)
+
+
+def test_log_mel_frames_need_no_run(journey: Journey, tmp_path: Path) -> None:
+    found = embed("log-mel", data=journey.sounds, to=tmp_path / "means.npz")
+    assert (found.files, found.latent) == (12, 80)
+    with pytest.raises(StoreError, match="gone"):
+        embed(tmp_path / "gone", data=journey.sounds, to=tmp_path / "o.npz")
 
 
 def test_frames_that_there_are_not_are_refused_and_nothing_is_left(journey: Journey, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from smalti.core import Codec, ParameterError, SpecError
 from smalti.generate import Sampling, condition, generate
 from smalti.systems import interpolation
 from smalti.systems.embedding import load_latent_lm
-from smalti.systems.interpolation import Route, interpolate
+from smalti.systems.interpolation import interpolate
+from smalti.systems.routes import Route
 
 
 @pytest.fixture

@@ -65,15 +65,15 @@ LATENT_KEYS = epilog(
     hop="samples of a frame",
     frames="vectors kept, of all recordings",
     group="column whose equal values are never on both sides of a split",
-    columns="NAME: classes, chance, left_out, frames and recordings: vectors, majority, encoder and log_mel: "
-    "linear and forest: accuracy and precision; clusters: clusters, adjusted_rand, mutual_information, homogeneity, "
+    columns="NAME: classes, chance, left_out; recordings and frames: vectors, majority, encoder, log_mel, clip_statistics: "
+    "linear and forest: accuracy, precision; clusters: clusters, adjusted_rand, mutual_information, homogeneity, "
     "shuffled_…; figures are lists: mean, low and high end of a 95 % interval",
     maps="where the pictures lie",
     audio_seconds="of sound",
     seconds="taken",
     real_time_factor="seconds per second of sound",
 )
-_SPLIT = "Rows to evaluate on; by default the test rows if there are any, else all."
+_SPLIT = "Rows to evaluate on, or all; by default the test rows if there are any, else all."
 _BY = "Column that the vectors are asked for, label if none is named; may be given again for others."
 _GROUP = "Where recordings come from: never learnt from and asked about. If left out, a column like source_id, or path."
 

@@ -57,13 +57,15 @@ class LevelScore:
     Attributes:
         vectors: asked about.
         encoder: what its vectors say.
-        log_mel: what log-mel levels of the same frames, or clip statistics of the same recordings, say.
+        log_mel: what log-mel levels of the same frames say, of recordings pooled as the encoder's.
+        clip_statistics: what `clip_statistics` of the same recordings say; None of frames.
         majority: what is right if the most frequent class is always named.
     """
 
     vectors: int
     encoder: SpaceScore
     log_mel: SpaceScore
+    clip_statistics: SpaceScore | None
     majority: ProbeScore
 
 
@@ -133,7 +135,7 @@ def counted(name: str, column: Sequence[str | None], groups: Sequence[str]) -> l
         found = f"{len({label for label, _ in known})} classes, {len(kept)} of them in two groups or more"
         raise ParameterError(
             f"column {name!r} has {found}, wanted two such classes at least; "
-            "name a finer column of groups, or another column"
+            "hear more rows, such as split all, or name a finer column of groups"
         )
     return [label if label in kept else None for label in column]
 
@@ -170,10 +172,11 @@ def _level_score(
             forest=probe(features, labels, splits, kind="forest"),
         )
 
-    heard = level.spaces["encoder"][rows]
+    scores = {name: score(features[rows]) for name, features in level.spaces.items()}
     return LevelScore(
         vectors=len(rows),
-        encoder=score(heard),
-        log_mel=score(level.spaces["log_mel"][rows]),
-        majority=probe(heard, labels, splits, kind="majority"),
+        encoder=scores["encoder"],
+        log_mel=scores["log_mel"],
+        clip_statistics=scores.get("clip_statistics"),
+        majority=probe(level.spaces["encoder"][rows], labels, splits, kind="majority"),
     )

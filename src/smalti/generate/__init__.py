@@ -1,5 +1,6 @@
 """Floor 3, generate: token language models make codes, frame by frame, as they are asked."""
 
+from smalti.generate.latent_sounds import LatentSound, centroid, gliding, latents_of, morphed, shifted, sound_of
 from smalti.generate.latents import Way, between
 from smalti.generate.loop import generate, stream
 from smalti.generate.masked import generate_masked, inpaint
@@ -9,16 +10,23 @@ from smalti.generate.trajectories import SETTING_HELP, Setting, batch_conditions
 __all__ = [
     "SETTING_HELP",
     "Filling",
+    "LatentSound",
     "Sampling",
     "Setting",
     "Way",
     "batch_conditions",
     "between",
+    "centroid",
     "choose",
     "condition",
     "generate",
     "generate_masked",
+    "gliding",
     "inpaint",
+    "latents_of",
+    "morphed",
     "parse_setting",
+    "shifted",
+    "sound_of",
     "stream",
 ]

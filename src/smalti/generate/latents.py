@@ -12,9 +12,13 @@ _FLAT = 1e-4  # sine of an angle below which an arc is a line
 
 
 def between(
-    first: Float[Tensor, " latent"], second: Float[Tensor, " latent"], share: float, *, way: Way = "slerp"
-) -> Float[Tensor, " latent"]:
-    """The latent that is `share` (0…1) of the way from the first to the second; exactly these at 0 and 1.
+    first: Float[Tensor, "*batch latent"],
+    second: Float[Tensor, "*batch latent"],
+    share: float | Float[Tensor, "*batch"],
+    *,
+    way: Way = "slerp",
+) -> Float[Tensor, "*batch latent"]:
+    """The latents that are `share` (0…1) of the way from the first to the second; exactly these at 0 and 1.
 
     A line passes nearer to the origin than both of its ends, where latents of N(0, 1) hardly ever lie; an arc
     (`slerp`) keeps its distance:
@@ -23,10 +27,14 @@ def between(
 
     Source: Shoemake 1985; for latents White 2016 (arXiv:1609.04468).
     """
-    one, two, along = first.double(), second.double(), torch.tensor(share, dtype=torch.float64)
-    cosine = one @ two / (one.norm() * two.norm())  # NaN where one of them has no direction
+    one, two = first.double(), second.double()
+    along = torch.as_tensor(share, dtype=torch.float64, device=first.device)[..., None]
+    line = (1 - along) * one + along * two
+    if way == "linear":
+        return line.to(first.dtype)
+    # NaN where one of them has no direction
+    cosine = (one * two).sum(-1, keepdim=True) / (one.norm(dim=-1, keepdim=True) * two.norm(dim=-1, keepdim=True))
     angle = torch.acos(cosine.clamp(-1, 1))
-    if way == "linear" or not angle.sin() > _FLAT:
-        return ((1 - along) * one + along * two).to(first.dtype)
     weights = ((1 - along) * angle).sin() / angle.sin(), (along * angle).sin() / angle.sin()
-    return (weights[0] * one + weights[1] * two).to(first.dtype)
+    arc = weights[0] * one + weights[1] * two
+    return torch.where(angle.sin() > _FLAT, arc, line).to(first.dtype)

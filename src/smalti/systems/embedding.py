@@ -11,7 +11,7 @@ import torch
 from smalti.core import Audio, Codec, DataError, Encoder, LanguageModel, LatentLM, ParameterError, SpecError
 from smalti.evaluate.vectors import batches, embeddings
 from smalti.systems.hearing import RunName, heard_as
-from smalti.systems.registry import TOKENIZER, find_run, load, load_codec_of, load_encoder, load_lm
+from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec_of, load_encoder, load_lm
 from smalti.systems.sources import sounds
 from smalti.systems.transcoding import recordings, require_one_source
 from smalti.systems.vector_tables import Numbers, write_frames, write_recordings
@@ -127,13 +127,19 @@ class _Source:
 
 def _opened(run: RunName, pool: Pool) -> _Source:
     name = heard_as(run).run
-    if not isinstance(load(name), LanguageModel):
+    if not _is_language_model(name):
         encoder = load_encoder(run)
         return _Source(encoder.sample_rate, encoder.dim, lambda clips: _encoded(encoder, clips, pool))
     lm, codec = load_latent_lm(name)
     if pool == "none":
         raise ParameterError(f"{name} has one latent for each recording, found pool none; leave it out")
     return _Source(codec.spec.sample_rate, lm.latent, lambda clips: _inferred(lm, codec, clips))
+
+
+def _is_language_model(name: str | Path) -> bool:
+    """Whether a run is one; log-mel frames and models of `transformers` are no runs."""
+    folder = find_run(name)
+    return (folder / CONFIG).is_file() and isinstance(load(folder), LanguageModel)
 
 
 def _encoded(encoder: Encoder, clips: Clips, pool: Pool) -> Iterator[tuple[int, Audio, Numbers]]:

@@ -39,7 +39,7 @@ def score_latents(
         data: a manifest.
         by: its columns to ask for.
         group: its column whose equal values are never on both sides of a split; see `smalti.data.split.group_column`.
-        split: rows to hear; if empty, the test rows if there are any, else all.
+        split: rows to hear, or "all"; if empty, the test rows if there are any, else all.
         to: a folder for maps (COLUMN-frames.png, COLUMN-recordings.png) and vectors.npz; None writes nothing.
         settings: how vectors are asked; the defaults if None.
         progress: told (recordings heard and levels scored, in all).

@@ -8,12 +8,14 @@ from smalti.data.manifest import Manifest
 
 
 def held_rows(manifest: Manifest, split: str = "") -> Manifest:
-    """The rows of a split; of none, the test rows if there are any, else all.
+    """The rows of a split, or "all"; of none, the test rows if there are any, else all.
 
     Raises:
         DataError: if there are none of that split; names those there are.
     """
     splits = manifest.table["split"].to_pylist() if "split" in manifest.table.column_names else []
+    if split == "all" and split not in splits:
+        return manifest
     chosen = split or ("test" if "test" in splits else "")
     return manifest.split(chosen) if chosen else manifest
 
