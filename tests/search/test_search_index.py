@@ -21,6 +21,8 @@ from smalti.search import (
     SearchSettings,
     add_to_index,
     building,
+    contents,
+    query,
     remove_from_index,
     search,
     verify_index,
@@ -90,7 +92,7 @@ def test_a_long_recording_becomes_overlapping_windows_and_large_segments_are_spl
     assert len(SearchIndex.open(tmp_path).segments) == 11
 
 
-@pytest.mark.parametrize("step", [13, pytest.param(1, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("step", [19, pytest.param(1, marks=pytest.mark.faults)])
 def test_killed_at_any_moment_it_goes_on_to_the_same_answers(tmp_path, step):
     few = dict(list(SOUNDS.items())[:4])
     indexed(tmp_path / "whole", few)
@@ -200,3 +202,25 @@ def test_what_cannot_be_is_refused_in_words(tmp_path):
     with pytest.raises(ParameterError, match="no recording 'zz'"):
         remove_from_index(tmp_path, ["a00", "zz"])
     assert len(SearchIndex.open(tmp_path)) == 11
+
+
+def test_a_sound_of_no_tokens_is_kept_but_never_found(tmp_path):
+    for _ in range(2):
+        report = indexed(tmp_path / "empty", {"nothing": np.zeros(0, np.int64)})
+        assert (report.recordings, report.passages) == (1, 0)
+    assert search(SearchIndex.open(tmp_path / "empty"), tokens([1, 2, 3])) == []
+    indexed(tmp_path / "some", {**SOUNDS, "nothing": np.zeros(0, np.int64)})
+    assert len(search(SearchIndex.open(tmp_path / "some"), tokens([1, 2, 3]), SearchSettings(top=20))) == 11
+    report = remove_from_index(tmp_path / "some", [*SOUNDS, "nothing"])
+    assert (report.recordings, report.removed) == (0, 12) and verify_index(tmp_path / "some") == []
+    assert search(SearchIndex.open(tmp_path / "some"), tokens([1, 2, 3])) == []
+
+
+def test_whoever_opens_while_another_writes_gets_the_old_or_the_new_state(tmp_path, monkeypatch):
+    indexed(tmp_path, {name: SOUNDS[name] for name in list(SOUNDS)[:4]})
+    old = contents.load_contents(tmp_path)
+    indexed(tmp_path, SOUNDS)
+    remove_from_index(tmp_path, ["a00"])  # the old segments are gone
+    answers_of = iter([old])
+    monkeypatch.setattr(query, "load_contents", lambda folder: next(answers_of, contents.load_contents(folder)))
+    assert len(SearchIndex.open(tmp_path)) == 10

@@ -44,6 +44,20 @@ VOCODER_KEYS = epilog(
     per_file="path and distances",
     peers="griffin_lim: the same keys",
 )
+RETRIEVAL_KEYS = epilog(
+    mrr="mean of 1 / rank of the first recording with the query's label",
+    map="mean over queries of the precision at each such recording",
+    p_at_1="share of queries whose first hit has their label",
+    queries="that had something to find",
+    ms_per_query="milliseconds to search, without hearing the query",
+    recall_at="1, 5, 10: share of the first hits of a comparison with everything that the search finds",
+    recordings="in the index",
+    tokens_per_second="of sound, after runs are joined",
+    excluded="the column of --exclude",
+    peers="exhaustive, kmeans_edit, mfcc_dtw, random: mrr, map, p_at_1, queries, ms_per_query",
+    failed="path and reason of each query that could not be heard",
+    seconds="taken",
+)
 LATENT_KEYS = epilog(
     files="heard",
     failed="path and reason of each that could not be",
@@ -66,9 +80,10 @@ _GROUP = "Where recordings come from: never learnt from and asked about. If left
 
 def group() -> typer.Typer:
     """The sub-commands."""
-    app = typer.Typer(no_args_is_help=True, help="Score a codec, its vectors, a vocoder or a language model.")
+    app = typer.Typer(no_args_is_help=True, help="Score a codec, its vectors, a vocoder, a language model or an index.")
     app.command("codec", epilog=CODEC_KEYS)(results_only(codec))
     app.command("vocoder", epilog=VOCODER_KEYS)(results_only(vocoder))
+    app.command("retrieval", epilog=RETRIEVAL_KEYS)(results_only(retrieval))
     app.command("latents", epilog=LATENT_KEYS)(results_only(latents))
     app.command("generation", epilog=GENERATION_KEYS)(results_only(generation))
     return app
@@ -83,7 +98,7 @@ def codec(
     bridge: Bridge = "",
     json: Json = False,
 ) -> None:
-    """Score a codec on the yardstick, beside Opus at 6 kbit/s where an encoder is at hand."""
+    """Score a codec on the yardstick, beside Opus at 6 and 8 kbit/s where an encoder is at hand."""
     from smalti.systems.scores import score_codec
 
     with progress("evaluate") as tell:
@@ -103,6 +118,23 @@ def vocoder(
     with progress("evaluate") as tell:
         result = score_vocoder(run, data, split=split, progress=tell)
     finish(result, json=json)
+
+
+def retrieval(
+    folder: Annotated[Path, typer.Argument(metavar="INDEX", help="What `smalti index` made.")],
+    queries: Annotated[Path, typer.Option(metavar="MANIFEST", help="Labelled recordings, as a table.")],
+    exclude: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Leave out what equals the query in this column, such as speaker.")
+    ] = "",
+    peers: Annotated[bool, typer.Option(help="Score time warping and k-means tokens beside.")] = True,
+    json: Json = False,
+) -> None:
+    """Score an index's search on labelled queries; a query never finds itself."""
+    from smalti.systems.retrieval import evaluate_index
+
+    with progress("evaluate") as tell:
+        report = evaluate_index(folder, queries, exclude=exclude, peers=peers, progress=tell)
+    finish(report, json=json)
 
 
 def latents(

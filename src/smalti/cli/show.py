@@ -25,7 +25,7 @@ _AUDIO = "A recording, for a codec's run: how it would see it; of one with sever
 
 
 def show(
-    path: Annotated[Path, typer.Argument(help="A run, token store, .smt file, manifest or recording.")],
+    path: Annotated[Path, typer.Argument(help="A run, token store, index, .smt file, manifest or recording.")],
     audio: Annotated[list[str] | None, typer.Argument(metavar="[AUDIO] [KEY=VALUE]", help=_AUDIO)] = None,
     json: Json = False,
 ) -> None:

@@ -4,6 +4,7 @@ from smalti.evaluate.classifier import LabelClassifier, fit_classifier
 from smalti.evaluate.clips import Generate, GeneratedClip
 from smalti.evaluate.clusters import Clustering, ClusterScore, cluster_score
 from smalti.evaluate.codec import CodecReport, FileScore, PeerScore, evaluate_codec
+from smalti.evaluate.dtw import dtw_distances
 from smalti.evaluate.embedding import clip_statistics
 from smalti.evaluate.frechet import FrechetScore
 from smalti.evaluate.generation import GenerationSettings, evaluate_generation
@@ -14,6 +15,7 @@ from smalti.evaluate.likelihood import BitsPerToken, ConditionedCodes, bits_per_
 from smalti.evaluate.opus import Peer, PeerClip, opus_peer
 from smalti.evaluate.probes import ProbeScore, probe
 from smalti.evaluate.real import LabelledClip, References
+from smalti.evaluate.retrieval import RetrievalScores, evaluate_ranking
 from smalti.evaluate.splits import Split, grouped_split
 from smalti.evaluate.sweeps import ParameterScore, Sweep
 from smalti.evaluate.trajectory import TrajectoryScore, trajectory_correlation
@@ -44,6 +46,7 @@ __all__ = [
     "PeerScore",
     "ProbeScore",
     "References",
+    "RetrievalScores",
     "Split",
     "Sweep",
     "TrajectoryScore",
@@ -54,10 +57,12 @@ __all__ = [
     "clip_statistics",
     "cluster_score",
     "collect",
+    "dtw_distances",
     "embeddings",
     "evaluate_codec",
     "evaluate_generation",
     "evaluate_latents",
+    "evaluate_ranking",
     "evaluate_vocoder",
     "fit_classifier",
     "grouped_split",

@@ -2,10 +2,11 @@
 
 from smalti.search.building import IndexReport, add_to_index, remove_from_index
 from smalti.search.contents import Contents, IndexSettings, is_index, load_contents, verify_index
+from smalti.search.hits import Hit, SearchSettings
 from smalti.search.passages import Entry
-from smalti.search.query import Hit, SearchIndex, SearchSettings, query_string, rank, search
-from smalti.search.ranking import SecondScore, shared_time
-from smalti.search.strings import TokenString, collapse, windows
+from smalti.search.query import SearchIndex, query_string, rank, search
+from smalti.search.ranking import SecondScore, shared_time, string_distances
+from smalti.search.strings import TokenString, collapse, joined, windows
 
 __all__ = [
     "Contents",
@@ -20,12 +21,14 @@ __all__ = [
     "add_to_index",
     "collapse",
     "is_index",
+    "joined",
     "load_contents",
     "query_string",
     "rank",
     "remove_from_index",
     "search",
     "shared_time",
+    "string_distances",
     "verify_index",
     "windows",
 ]

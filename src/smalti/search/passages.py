@@ -1,6 +1,6 @@
 """Recordings and their passages as two Arrow tables: the truth of an index, from which everything else can be made.
 
-    recordings    path, label, digest, seconds, facts (JSON of the manifest's other columns)
+    recordings    path, label, digest, seconds, windows (passages in all), facts (JSON of the manifest's other columns)
     passages      recording (its row), start (frame), codes, durations (frames)
 
 A passage is a token string that is compared as one: a whole short recording, or a window of a long one.
@@ -22,7 +22,13 @@ from smalti.search.strings import TokenString, as_text, windows
 
 RECORDINGS, PASSAGES = "recordings.arrow", "passages.arrow"
 _BATCH_ROWS = 4096
-_FIELDS = (("path", pa.string()), ("label", pa.string()), ("digest", pa.string()), ("seconds", pa.float64()))
+_FIELDS = (
+    ("path", pa.string()),
+    ("label", pa.string()),
+    ("digest", pa.string()),
+    ("seconds", pa.float64()),
+    ("windows", pa.int32()),
+)
 _SCHEMA = pa.schema([pa.field(*one) for one in (*_FIELDS, ("facts", pa.string()))])
 _compute: Any = pyarrow.compute
 
@@ -69,9 +75,16 @@ class Passages:
             own = windows(string, size=window, hop=hop) if len(string) else []
             owners += [len(rows)] * len(own)
             pieces += own
-            path, label, digest, facts = entry.key
-            rows.append({"path": path, "label": label, "digest": digest, "seconds": seconds, "facts": facts})
+            rows.append(_row(entry, seconds, len(own)))
         return cls(pa.Table.from_pylist(rows, schema=_SCHEMA), _table(owners, pieces, vocab))
+
+    @classmethod
+    def alone(cls, heard: Iterable[tuple[Entry, TokenString, float, int]], *, vocab: int) -> "Passages":
+        """Single passages of recordings: string, seconds of the recording, and how many windows that has in all."""
+        given = list(heard)
+        rows = [_row(entry, seconds, count) for entry, _, seconds, count in given]
+        pieces = [string for _, string, _, _ in given]
+        return cls(pa.Table.from_pylist(rows, schema=_SCHEMA), _table(list(range(len(rows))), pieces, vocab))
 
     @classmethod
     def joined(cls, parts: Sequence["Passages"]) -> "Passages":
@@ -130,7 +143,7 @@ class Passages:
     @cached_property
     def windowed(self) -> Bool[np.ndarray, " passage"]:
         """Whether a passage is one of several windows of its recording."""
-        return np.bincount(self.owner, minlength=self.recordings.num_rows)[self.owner] > 1
+        return self.recordings["windows"].to_numpy()[self.owner] > 1
 
     def texts(self, rows: Iterable[int]) -> list[str]:
         """Passages as characters."""
@@ -192,6 +205,12 @@ def _bytes(table: pa.Table) -> bytes:
     with pa.ipc.new_file(sink, table.schema, options=options) as file:
         file.write_table(table.combine_chunks(), max_chunksize=_BATCH_ROWS)
     return sink.getvalue().to_pybytes()
+
+
+def _row(entry: Entry, seconds: float, count: int) -> dict[str, Any]:
+    path, label, digest, facts = entry.key
+    known = {"path": path, "label": label, "digest": digest, "facts": facts}
+    return {**known, "seconds": seconds, "windows": count}
 
 
 def _read(path: Path) -> pa.Table:

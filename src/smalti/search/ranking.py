@@ -70,9 +70,15 @@ def distances(
         found[parts] = 1 - likeness[0] / 100
     if not parts.all():
         texts = passages.texts(rows[~parts].tolist())
-        edits = fuzz.process.cdist([query], texts, scorer=fuzz.distance.Levenshtein.distance, dtype=np.int32)
-        found[~parts] = edits[0] / np.maximum([len(text) for text in texts], len(query))
+        found[~parts] = string_distances(query, texts)
     return found
+
+
+def string_distances(query: str, texts: Sequence[str]) -> Float[np.ndarray, " text"]:
+    """Edits between whole strings, divided by the tokens of the longer one."""
+    fuzz = rapidfuzz()
+    edits = fuzz.process.cdist([query], texts, scorer=fuzz.distance.Levenshtein.distance, dtype=np.int32)
+    return edits[0] / np.maximum([len(text) for text in texts], max(len(query), 1))
 
 
 def stretch(query: str, text: str) -> tuple[int, int]:

@@ -60,7 +60,7 @@ def collapse(tokens: Tokens, *, codebook: int = 0) -> list[TokenString]:
     """
     require_codebook(tokens.spec.codebooks, tokens.spec.vocab, codebook)
     rows = tokens.codes[:, codebook].cpu().numpy()
-    return [_joined(row[:frames]) for row, frames in zip(rows, tokens.frames.tolist(), strict=True)]
+    return [joined(row[:frames]) for row, frames in zip(rows, tokens.frames.tolist(), strict=True)]
 
 
 def require_codebook(codebooks: int, vocab: int, codebook: int) -> None:
@@ -90,12 +90,13 @@ def windows(string: TokenString, *, size: int, hop: int) -> list[TokenString]:
     return [TokenString(string.codes[piece], string.durations[piece], begin) for piece, begin in pieces]
 
 
-def as_text(codes: Shaped[np.ndarray, " token"]) -> str:
-    """Codes as characters, so that libraries for text can compare them."""
-    return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-
-
-def _joined(codes: Int64[np.ndarray, " frame"]) -> TokenString:
+def joined(codes: Int64[np.ndarray, " frame"]) -> TokenString:
+    """Codes of frames as a string: runs of equal ones become one token."""
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     durations = np.diff(starts, append=len(codes))
     return TokenString(codes[starts], durations.astype(np.int64))
+
+
+def as_text(codes: Shaped[np.ndarray, " token"]) -> str:
+    """Codes as characters, so that libraries for text can compare them."""
+    return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")

@@ -33,13 +33,13 @@ from smalti.systems.show import SaysItsSize
 from smalti.systems.sources import held_rows, sounds
 from smalti.transcode.files import Progress, no_progress
 
-_OPUS = 6000  # bit/s
+_OPUS = {"opus_6k": 6000, "opus_8k": 8000}  # bit/s
 _OFFSET = 0.382  # of sweep values between even steps, so that they are not those of an even grid
 _MOST_CLIPS = 400
 
 
 def score_codec(run: RunName, data: Path, *, split: str = "", progress: Progress = no_progress) -> dict[str, Any]:
-    """Scores of a codec on recordings, beside Opus at 6 kbit/s; recordings that cannot be read are listed.
+    """Scores of a codec on recordings, beside Opus at 6 and 8 kbit/s; recordings that cannot be read are listed.
 
     Args:
         run: a codec's run folder or shipped name, maybe with a rate or a vocoder.
@@ -56,8 +56,7 @@ def score_codec(run: RunName, data: Path, *, split: str = "", progress: Progress
     clips = _clips(manifest, codec.spec.sample_rate, failed)
     names = manifest.table["path"].to_pylist()
     labels = {name: label for name, label in zip(names, manifest.labels(), strict=True) if label}
-    peer = opus_peer(_OPUS)
-    peers = {"opus_6k": peer} if peer else {}
+    peers = {name: peer for name, rate in _OPUS.items() if (peer := opus_peer(rate))}
     report = evaluate_codec(
         codec, clips, labels=labels, peers=peers, progress=lambda done: progress(done, manifest.rows)
     ).to_json()

@@ -22,6 +22,7 @@ from smalti.core import (
 )
 from smalti.data.manifest import Manifest
 from smalti.features import Vocoder, preset_of
+from smalti.search import SearchIndex, is_index, load_contents, verify_index
 from smalti.store import SmtReader, TokenStore, load_weights
 from smalti.systems.hearing import Heard, View
 from smalti.systems.registry import (
@@ -49,7 +50,7 @@ class SaysItsSize(Protocol):
 
 
 def show(path: Path, audio: Path | None = None, *, view: View | None = None) -> Facts:
-    """Facts about a run, token store, .smt file, manifest or recording, by their names on the command line.
+    """Facts about a run, token store, index, .smt file, manifest or recording, by their names on the command line.
 
     Args:
         path: what to describe.
@@ -71,18 +72,20 @@ def show(path: Path, audio: Path | None = None, *, view: View | None = None) -> 
         if is_one(path):
             return {"kind": kind, "path": str(path), **describe(path)}
     if path.exists():
-        raise DataError(f"{shown(path)} is a folder of another kind, wanted a run, a store or a manifest's folder")
-    raise StoreError(f"{shown(path)} is not there; name a run, store, token file, manifest or recording")
+        raise DataError(
+            f"{shown(path)} is a folder of another kind, wanted a run, a store, an index or a manifest's folder"
+        )
+    raise StoreError(f"{shown(path)} is not there; name a run, store, index, token file, manifest or recording")
 
 
 def verify(path: Path) -> list[str]:
-    """What is wrong with a run, token store, .smt or weights file; nothing if it is whole and its parts fit.
+    """What is wrong with a run, token store, index, .smt or weights file; nothing if it is whole and its parts fit.
 
     Raises:
         StoreError: if it is none of these.
     """
     path = find_run(path)
-    problems = store.verify(path)
+    problems = verify_index(path) if is_index(path) else store.verify(path)
     if not problems and (path / TOKENIZER).is_dir():
         problems = _misfits(path)
     return problems
@@ -91,11 +94,16 @@ def verify(path: Path) -> list[str]:
 def _misfits(path: Path) -> list[str]:
     """A tokenizer that is not the one whose tokens lie or are generated here."""
     try:
-        spec = TokenStore.open(path).spec if (path / "index.json").is_file() else load_language_model(path).spec
-        load_codec_of(path / TOKENIZER, spec)
+        load_codec_of(path / TOKENIZER, _spec_of(path))
     except SmaltiError as error:
         return [str(error)]
     return []
+
+
+def _spec_of(path: Path) -> TokenSpec:
+    if is_index(path):
+        return load_contents(path).spec
+    return TokenStore.open(path).spec if (path / "index.json").is_file() else load_language_model(path).spec
 
 
 def _run(path: Path) -> Facts:
@@ -115,7 +123,8 @@ def _run(path: Path) -> Facts:
     try:
         model = load(path)
     except StoreError as error:
-        return {**facts, "finished": False, "missing": str(error)}
+        # a first stage is finished and yet no model
+        return {**facts, "finished": run.weights_path.is_file(), "missing": str(error)}
     facts["finished"] = True
     if isinstance(model, SaysItsSize):
         facts["parameter_count"] = model.parameter_count
@@ -179,6 +188,20 @@ def _token_store(path: Path) -> Facts:
     }
 
 
+def _search_index(path: Path) -> Facts:
+    opened = SearchIndex.open(path)
+    entries = list(opened.entries())
+    return {
+        "spec": _spec(opened.contents.spec),
+        **asdict(opened.contents.settings),
+        "recordings": len(entries),
+        "passages": len(opened),
+        "segments": len(opened.segments),
+        "audio_seconds": sum(seconds for _, seconds in entries),
+        "labels": sorted({entry.label for entry, _ in entries if entry.label}),
+    }
+
+
 def _tokens(path: Path) -> Facts:
     with SmtReader(path) as reader:
         return {
@@ -218,6 +241,7 @@ def _has(*names: str) -> Callable[[Path], bool]:
 
 _KINDS: Mapping[str, tuple[Callable[[Path], bool], Callable[[Path], Facts]]] = {
     "run": (_has(CONFIG), _run),
+    "index": (is_index, _search_index),
     "store": (_has("index.json"), _token_store),
     "tokens": (lambda path: path.is_file() and path.suffix == ".smt", _tokens),
     "manifest": (

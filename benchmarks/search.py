@@ -1,0 +1,161 @@
+"""What an index buys: milliseconds and recall of a search beside comparing everything, in one process, one thread.
+
+Sequences of about 50 tokens, ten of each family: copies of one root with 20 % random edits (replaced, gone, put in).
+`even`: tokens of 128 drawn evenly; `chain`: a Markov chain of 128 whose next token follows Zipf's law, closer to real
+tokens and with longer posting lists. Queries are further copies with 20 % edits, and excerpts: 15 tokens from inside a
+root, 20 % of them edited, looked for inside. Recall@10 is against the exhaustive comparison by rapidfuzz; `family` is
+the share of excerpts with one of their family among the first ten. Milliseconds are of this process's CPU, for others
+work on the machine too.
+
+The million is built and searched in processes of its own, so that the memory told is that of the search alone.
+`python benchmarks/search.py 100000` leaves the million out.
+"""
+
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from smalti.core import Tokens, TokenSpec
+from smalti.search import Entry, Hit, SearchIndex, SearchSettings, add_to_index, search
+
+VOCAB, FAMILY, EDITS = 128, 10, 0.2
+SPEC = TokenSpec(sample_rate=16_000, hop=320, codebooks=1, vocab=VOCAB, tokenizer="benchmark")
+QUERIES, TRUTHS = 200, 100
+Strings = list[np.ndarray]
+
+
+def even(count: int, generator: np.random.Generator) -> Strings:
+    return [generator.integers(0, VOCAB, length) for length in generator.integers(40, 61, count)]
+
+
+def chain(count: int, generator: np.random.Generator) -> Strings:
+    follows = np.stack([generator.permutation(VOCAB) for _ in range(VOCAB)])
+    chances = np.cumsum(1 / np.arange(1, VOCAB + 1))
+    steps = np.searchsorted(chances / chances[-1], generator.random((60, count)))
+    rows = np.empty((60, count), np.int64)
+    rows[0] = generator.integers(0, VOCAB, count)
+    for step in range(1, 60):
+        rows[step] = follows[rows[step - 1], steps[step]]
+    return [rows[:length, i] for i, length in enumerate(generator.integers(40, 61, count).tolist())]
+
+
+def edited(strings: Strings, generator: np.random.Generator) -> Strings:
+    """One copy of each, a fifth of its tokens replaced, gone, or with another put before them."""
+    flat = np.concatenate(strings)
+    edit = np.where(generator.random(len(flat)) < EDITS, generator.integers(0, 3, len(flat)), 3)
+    copies = np.array([1, 0, 2, 1])[edit]
+    out = np.repeat(flat, copies)
+    first = np.cumsum(copies) - copies
+    fresh = first[(edit == 0) | (edit == 2)]
+    out[fresh] = generator.integers(0, VOCAB, len(fresh))
+    ends = np.cumsum([0, *map(len, strings)])
+    cuts = np.concatenate([[0], np.cumsum(copies)])[ends]
+    return [out[a:b] for a, b in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)]
+
+
+def tokens(codes: np.ndarray) -> Tokens:
+    return Tokens(torch.from_numpy(codes)[None, None], SPEC, torch.tensor([len(codes) * SPEC.hop]))
+
+
+def build(folder: Path, roots: Strings, generator: np.random.Generator) -> None:
+    copies = [edited(roots, generator) for _ in range(FAMILY)]
+    entries = [
+        Entry(f"family{root:06d}/{copy}", label=str(root)) for root in range(len(roots)) for copy in range(FAMILY)
+    ]
+    start = time.process_time()
+    add_to_index(
+        folder,
+        SPEC,
+        entries,
+        lambda rows: [tokens(copies[row % FAMILY][row // FAMILY]) for row in rows],
+        group=1 << 16,
+    )
+    taken = time.process_time() - start
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"  built {len(entries):,} sequences in {taken:.1f} CPU s, {size / 1e6:.1f} MB")
+
+
+def timed(work: Callable[[np.ndarray], Sequence[Hit]], queries: Strings) -> tuple[list[Sequence[Hit]], float]:
+    """Hits of every query, and the median of CPU milliseconds that one takes."""
+    work(queries[0])
+    hits: list[Sequence[Hit]] = []
+    taken: list[float] = []
+    for query in queries:
+        start = time.process_time()
+        hits.append(work(query))
+        taken.append(1000 * (time.process_time() - start))
+    return hits, statistics.fmean(taken)
+
+
+def measure(folder: Path, roots: Strings, generator: np.random.Generator, *, truths: int) -> None:
+    start = time.process_time()
+    index = SearchIndex.open(folder)
+    print(f"  opened and checked in {time.process_time() - start:.2f} CPU s")
+    chosen = generator.choice(len(roots), QUERIES, replace=False).tolist()
+    whole = edited([roots[i] for i in chosen], generator)
+    begins = [int(generator.integers(0, len(roots[i]) - 15)) for i in chosen]
+    excerpts = edited([roots[i][b : b + 15] for i, b in zip(chosen, begins, strict=True)], generator)
+    for name, queries, inside in (("whole", whole, False), ("excerpt", excerpts, True)):
+        for candidates in (200, 1000):
+            own = SearchSettings(candidates=candidates, inside=inside)
+            hits, ms = timed(lambda query, own=own: search(index, tokens(query), own), queries)
+            family = statistics.fmean(
+                any(h.label == str(i) for h in found) for found, i in zip(hits, chosen, strict=True)
+            )
+            print(f"  {name}, {candidates} candidates: {ms:.2f} ms, family {family:.3f}", end="")
+            if truths:
+                everything = SearchSettings(exhaustive=True, inside=inside)
+                true, slow = timed(lambda query, e=everything: search(index, tokens(query), e), queries[:truths])
+                print(f", recall@10 {recall(hits, true):.3f}; exhaustive {slow:.0f} ms", end="")
+            print()
+
+
+def recall(hits: Sequence[Sequence[Hit]], truth: Sequence[Sequence[Hit]]) -> float:
+    """Share of the true first ten that were found; one as near as the tenth counts as it."""
+    shares = []
+    for found, true in zip(hits, truth, strict=False):
+        least = min(hit.score for hit in true)
+        shares.append(sum(hit.score >= least for hit in found[: len(true)]) / len(true))
+    return statistics.fmean(shares)
+
+
+def resident() -> float:
+    """Most memory that this process has held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main(count: int, *, only: str = "", folder: str = "") -> None:
+    torch.set_num_threads(1)
+    for name, draw in (("even", even), ("chain", chain)):
+        generator = np.random.default_rng(7)
+        roots = draw(count // FAMILY, generator)
+        with tempfile.TemporaryDirectory() as own:
+            place = Path(folder or own) / name
+            if only != "search":
+                print(f"{name}, {count:,} sequences")
+                build(place, roots, generator)
+            if only != "build":
+                generator = np.random.default_rng(8)
+                measure(place, roots, generator, truths=0 if count > 200_000 else TRUTHS)
+                print(f"  {resident():.0f} MB resident at most")
+
+
+def million() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("build", "search"):
+            subprocess.run([sys.executable, __file__, "1000000", part, folder], check=True)
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    main(int(given[0]) if given else 100_000, **dict(zip(("only", "folder"), given[1:], strict=False)))
+    if not given:
+        million()
