@@ -54,7 +54,8 @@ def test_what_is_kept_is_what_the_encoder_says_of_each_recording_alone() -> None
     for pooled, frames in zip(found.recordings.spaces["encoder"], alone, strict=True):
         torch.testing.assert_close(pooled, torch.cat([frames.mean(0), frames.std(0, unbiased=False)]))
     statistics = clip_statistics([audio.samples[0] for _, audio in clips], RATE, bands=40)
-    torch.testing.assert_close(found.recordings.spaces["log_mel"], statistics)
+    torch.testing.assert_close(found.recordings.spaces["clip_statistics"], statistics)
+    assert found.recordings.spaces["log_mel"].shape == (21, 80)
     places = (found.seconds * RATE / HOP).round().long()
     for row, owner in enumerate(found.frames.recording.tolist()):
         torch.testing.assert_close(found.frames.spaces["encoder"][row], alone[owner][places[row]])

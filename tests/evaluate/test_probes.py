@@ -144,3 +144,4 @@ def test_an_interval_is_students_and_wider_where_draws_overlap() -> None:
     wider = estimated(values, overlap=0.25)
     assert wider.high - wider.mean == pytest.approx((found.high - found.mean) * math.sqrt(2))
     assert math.isnan(estimated([0.5]).low)
+    assert estimated([0.1, 0.9]).low == 0 and estimated([0.1, 0.9]).high == 1

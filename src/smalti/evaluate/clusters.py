@@ -1,8 +1,8 @@
 """Whether vectors fall into the classes by themselves: clusters, found without labels, held against them.
 
-Convention: features are standardised. Adjusted Rand index: 1 for equal partitions, 0 on average for random ones;
-normalised mutual information and homogeneity: 0…1, and more than 0 even for random labels when clusters are many, so
-what shuffled labels give stands beside them.
+Convention: features are standardised. Adjusted Rand index: 1 for equal partitions, 0 on average for random ones, never
+below -0.5; normalised mutual information and homogeneity: 0…1, and more than 0 even for random labels when clusters are
+many, so what shuffled labels give stands beside them.
 """
 
 from collections.abc import Sequence
@@ -109,7 +109,8 @@ def cluster_score(
             (homogeneity_score, mixed),
         )
     ]
-    rand, mutual, homogeneous, *shuffled = map(estimated, agreed)
+    rand = estimated(agreed[0], least=-0.5)
+    mutual, homogeneous, *shuffled = map(estimated, agreed[1:])
     return ClusterScore(
         clusters=count,
         adjusted_rand=rand,

@@ -13,13 +13,14 @@ class Estimate(NamedTuple):
     high: float
 
 
-def estimated(values: Sequence[float], *, overlap: float = 0.0) -> Estimate:
-    """The mean of draws with Student's interval.
+def estimated(values: Sequence[float], *, overlap: float = 0.0, least: float = 0.0, most: float = 1.0) -> Estimate:
+    """The mean of draws with Student's interval, as far as the figure can go.
 
     Args:
         values: one of each draw, at least one.
         overlap: test rows per training row, where the draws are splits of the same rows: these agree more than
             independent ones would, so variance / n becomes variance · (1 / n + overlap).
+        least, most: that the figure can be.
     Source: Nadeau & Bengio 2003 (Machine Learning 52), corrected resampled t-test.
     """
     mean, count = fmean(values), len(values)
@@ -28,4 +29,4 @@ def estimated(values: Sequence[float], *, overlap: float = 0.0) -> Estimate:
     from scipy.stats import t
 
     half = float(t.ppf(0.975, count - 1)) * stdev(values) * (1 / count + overlap) ** 0.5
-    return Estimate(mean, mean - half, mean + half)
+    return Estimate(mean, max(least, mean - half), min(most, mean + half))

@@ -27,7 +27,7 @@ class LatentSettings:
         seed: of the first; the others follow.
         share: 0…1 of the rows of each class that is held out of each split.
         clustering: how clusters are found.
-        vectors: most frames that are asked about, of all recordings.
+        vectors: most frames that are asked about, of all recordings, and most recordings.
     """
 
     seeds: int = 5
@@ -57,13 +57,15 @@ class LevelScore:
     Attributes:
         vectors: asked about.
         encoder: what its vectors say.
-        log_mel: what log-mel levels of the same frames, or clip statistics of the same recordings, say.
+        log_mel: what log-mel levels of the same frames say, of recordings pooled as the encoder's.
+        clip_statistics: what `clip_statistics` of the same recordings say; None of frames.
         majority: what is right if the most frequent class is always named.
     """
 
     vectors: int
     encoder: SpaceScore
     log_mel: SpaceScore
+    clip_statistics: SpaceScore | None
     majority: ProbeScore
 
 
@@ -170,10 +172,11 @@ def _level_score(
             forest=probe(features, labels, splits, kind="forest"),
         )
 
-    heard = level.spaces["encoder"][rows]
+    scores = {name: score(features[rows]) for name, features in level.spaces.items()}
     return LevelScore(
         vectors=len(rows),
-        encoder=score(heard),
-        log_mel=score(level.spaces["log_mel"][rows]),
-        majority=probe(heard, labels, splits, kind="majority"),
+        encoder=scores["encoder"],
+        log_mel=scores["log_mel"],
+        clip_statistics=scores.get("clip_statistics"),
+        majority=probe(level.spaces["encoder"][rows], labels, splits, kind="majority"),
     )

@@ -27,7 +27,8 @@ class Level:
 
     Attributes:
         recording: which one each vector comes from.
-        spaces: the vectors of the "encoder", and what "log_mel" has in their place.
+        spaces: the vectors of the "encoder", and what others have in their place: "log_mel" levels and, of recordings,
+            "clip_statistics".
     """
 
     recording: Int64[Tensor, " vector"]
@@ -40,8 +41,8 @@ class Vectors:
 
     Attributes:
         names: of the recordings.
-        recordings: mean and standard deviation over the frames of each; clip statistics beside them.
-        frames: some frames of each; log-mel levels around the middle of each beside them.
+        recordings: mean and standard deviation over the frames of each.
+        frames: some frames of each.
         seconds: from the recording's start to each frame's.
         audio_seconds: of sound, of all recordings.
     """
@@ -95,16 +96,18 @@ def collect(
     Raises:
         DataError: if there are no clips.
     """
-    names, pooled, statistics, samples = list[str](), list[Tensor](), list[Tensor](), 0
+    names, samples = list[str](), 0
+    spaces: dict[str, list[Tensor]] = {"encoder": [], "log_mel": [], "clip_statistics": []}
     kept = list[tuple[Tensor, Tensor, Tensor]]()
     share = max(1, -(-_SPARE * most // max(1, recordings)))
     for name, audio, frames in embeddings(encoder, clips):
         names.append(name)
         samples += audio.samples.shape[1]
-        pooled.append(torch.cat([frames.mean(0), frames.std(0, unbiased=False)]))
-        statistics.append(clip_statistics([audio.samples[0]], audio.sample_rate, bands=_BANDS)[0])
-        some = _drawn(len(frames), share, f"{seed} {name}").sort().values
         levels = frame_levels(audio.samples[0], audio.sample_rate, hop=encoder.hop, bands=_BANDS)
+        spaces["encoder"].append(_pooled(frames))
+        spaces["log_mel"].append(_pooled(levels))
+        spaces["clip_statistics"].append(clip_statistics([audio.samples[0]], audio.sample_rate, bands=_BANDS)[0])
+        some = _drawn(len(frames), share, f"{seed} {name}").sort().values
         kept.append((frames[some], levels[some], some))
     if not names:
         raise DataError("found no recording that can be heard, wanted one at least; name others")
@@ -113,9 +116,7 @@ def collect(
     vectors, levels, places = (torch.cat(column)[chosen] for column in zip(*kept, strict=True))
     return Vectors(
         names=tuple(names),
-        recordings=Level(
-            torch.arange(len(names)), {"encoder": torch.stack(pooled), "log_mel": torch.stack(statistics)}
-        ),
+        recordings=Level(torch.arange(len(names)), {name: torch.stack(rows) for name, rows in spaces.items()}),
         frames=Level(owner[chosen], {"encoder": vectors, "log_mel": levels}),
         seconds=places * (encoder.hop / encoder.sample_rate),
         audio_seconds=samples / encoder.sample_rate,
@@ -140,6 +141,10 @@ def spread_over(owner: Int64[Tensor, " vector"], most: int, *, seed: int = 0) ->
     mixed = torch.randperm(len(owner), generator=generator)
     order = mixed[turn[mixed].sort(stable=True).indices]
     return by_owner[order[:most]].sort().values
+
+
+def _pooled(frames: Float[Tensor, "frame dim"]) -> Float[Tensor, " pooled"]:
+    return torch.cat([frames.mean(0), frames.std(0, unbiased=False)])
 
 
 def _drawn(count: int, most: int, name: str) -> Int64[Tensor, " chosen"]:
