@@ -71,6 +71,19 @@ def test_the_first_stage_teaches_both_ends_and_whoever_guesses_hidden_frames() -
     assert not {"frames", "commitment", "autoregressive"} & found[-1].keys()
 
 
+def test_the_first_stage_soon_does_better_than_silence() -> None:
+    quiet = ["judge=none", "train.lambdas.mae=0", "train.vary.silent=0", "train.vary.faint=0"]
+    recipe = _recipe("stage1", *quiet, "train.steps=50", "train.learning_rate=3e-3", "model.ends.filters=4")
+    silent: list[dict[str, float]] = []
+    for step in range(50):
+        crops = recipe.batch(step)
+        nothing = recipe.net.rebuild(crops.sound)._replace(sound=torch.zeros_like(crops.sound))
+        silent.append({name: value.item() for name, value in recipe.objective.losses(nothing, crops).items()})
+    found = _steps(recipe, 50)
+    levels = [sum(each["mel"] for each in part[-10:]) / 10 for part in (found, silent)]
+    assert levels[0] < 0.8 * levels[1], levels
+
+
 def test_the_second_holds_the_front_still_and_out_of_training() -> None:
     recipe = _recipe("stage2", "train.steps=20", "train.weight_decay=0.5", "train.shallow=0")
     before = _state(recipe)
