@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from journey import Journey
-from smalti.core import Audio, Codec, ParameterError, SpecError, StreamingCodec, Tokens
+from smalti.core import Audio, Codec, LatentCodec, ParameterError, SpecError, StreamingCodec, Tokens
 from smalti.systems import SYSTEMS, load_codec
 
 CODECS: dict[str, Callable[[Journey], Path | str]] = {
@@ -135,3 +135,19 @@ def test_what_is_loaded_again_is_the_same_codec(codec: Codec, run: Path | str) -
 def test_silence_gives_finite_sound(codec: Codec) -> None:
     quiet = Audio.single(torch.zeros(3 * codec.spec.hop), codec.spec.sample_rate)
     assert codec.decode(codec.encode(quiet)).samples.isfinite().all()
+
+
+def test_latents_that_can_be_heard_sound_as_their_tokens_alone_and_in_a_batch(codec: Codec) -> None:
+    if not isinstance(codec, LatentCodec):
+        assert not hasattr(codec, "decode_latents")
+        return
+    batch = Audio.batch([sound(codec, samples) for samples in lengths(codec)])
+    latents = codec.embed(batch)
+    assert latents.lengths.tolist() == [codec.spec.frames(samples) for samples in batch.lengths.tolist()]
+    assert (codec.hop, codec.sample_rate) == (codec.spec.hop, codec.spec.sample_rate)
+    heard, wanted = codec.decode_latents(latents, batch.lengths), codec.decode(codec.encode(batch))
+    assert torch.equal(heard.samples, wanted.samples) and torch.equal(heard.lengths, wanted.lengths)
+    for item, frames, length in zip(batch.items(), latents.frames, latents.lengths.tolist(), strict=True):
+        torch.testing.assert_close(frames[:length], codec.embed(item).frames[0], rtol=0, atol=1e-4)
+        free = codec.decode_latents(codec.embed(item), item.lengths, quantized=False)
+        assert free.lengths.equal(item.lengths) and free.samples.isfinite().all()

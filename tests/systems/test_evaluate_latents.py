@@ -69,6 +69,18 @@ def test_without_a_folder_nothing_is_written_and_the_seed_decides(journey: Journ
     assert first["columns"] == again["columns"] and first["maps"] == [] and sorted(table.parent.iterdir()) == before
 
 
+def test_of_more_recordings_than_are_asked_for_every_class_gives_as_many(journey: Journey, tmp_path: Path) -> None:
+    sounds = Manifest.read(journey.sounds)
+    rows = [{"path": str(path), "label": label} for path, label in zip(sounds.paths(), sounds.labels(), strict=True)]
+    some = [row for row in rows if row["label"] == "pistons"] + [row for row in rows if row["label"] == "rain"][:2]
+    Manifest.from_rows(some, tmp_path).write(tmp_path / "m.csv")
+    few = LatentSettings(seeds=1, vectors=4)
+    found = score_latents("log-mel", tmp_path / "m.csv", to=tmp_path / "out", settings=few)
+    assert found["files"] == found["frames"] == 4 and found["columns"]["label"]["frames"]["vectors"] == 4
+    with np.load(tmp_path / "out" / "vectors.npz", allow_pickle=False) as saved:
+        assert sorted(saved["column_label"]) == ["pistons", "pistons", "rain", "rain"]
+
+
 def test_what_cannot_be_asked_is_refused_before_anything_is_heard(journey: Journey, table: Path) -> None:
     with pytest.raises(ParameterError, match="did you mean 'label'"):
         score_latents(journey.alm, table, by=["lable"])
@@ -76,6 +88,10 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_heard(journey: Journ
         score_latents(journey.alm, table, by=["height"])
     with pytest.raises(ParameterError, match="'soruce_id' is unknown; did you mean 'source_id'"):
         score_latents(journey.alm, table, group="soruce_id")
+    told: list[tuple[int, int]] = []
+    with pytest.raises(ParameterError, match=r"'label' has 2 classes, 0 of them .* split all"):
+        score_latents(journey.alm, table, group="label", progress=lambda *of: told.append(of))
+    assert not told
     with pytest.raises(SpecError, match="a codec, wanted an encoder"):
         score_latents(journey.codec, table)
     with pytest.raises(SpecError, match="a language model, wanted"):

@@ -65,9 +65,9 @@ LATENT_KEYS = epilog(
     hop="samples of a frame",
     frames="vectors kept, of all recordings",
     group="column whose equal values are never on both sides of a split",
-    columns="NAME: classes, chance, left_out; recordings and frames: vectors, majority, encoder, log_mel, clip_statistics: "
-    "linear and forest: accuracy, precision; clusters: clusters, adjusted_rand, mutual_information, homogeneity, "
-    "shuffled_…; figures are lists: mean, low and high end of a 95 % interval",
+    columns="NAME: classes, chance, left_out; recordings and frames: vectors, majority, encoder, log_mel and "
+    "clip_statistics: linear and forest: accuracy, precision; clusters: clusters, adjusted_rand, mutual_information, "
+    "homogeneity, shuffled_…; figures are lists: mean, low and high end of a 95 % interval",
     maps="where the pictures lie",
     audio_seconds="of sound",
     seconds="taken",
@@ -146,7 +146,7 @@ def latents(
     split: Annotated[str, typer.Option(help=_SPLIT)] = "",
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For maps, as .png, and vectors.npz.")] = None,
     clusters: Annotated[str, typer.Option(metavar="HOW", help="kmeans, gmm, or gmm:LEAST:MOST by AIC.")] = "kmeans",
-    vectors: Annotated[int, typer.Option(help="Frames asked about, of all recordings.", min=1)] = 4000,
+    vectors: Annotated[int, typer.Option(help="Frames asked about, and recordings, at most.", min=1)] = 4000,
     seeds: Annotated[int, typer.Option(help="Splits, and starts of the clustering.", min=1)] = 5,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.", min=0)] = 0,
     json: Json = False,

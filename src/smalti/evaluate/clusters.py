@@ -1,7 +1,7 @@
 """Whether vectors fall into the classes by themselves: clusters, found without labels, held against them.
 
-Convention: features are standardised. Adjusted Rand index: 1 for equal partitions, 0 on average for random ones, -0.5 at
-least; normalised mutual information and homogeneity: 0…1, and more than 0 even for random labels when clusters are
+Convention: features are standardised. Adjusted Rand index: 1 for equal partitions, 0 on average for random ones, never
+below -0.5; normalised mutual information and homogeneity: 0…1, and more than 0 even for random labels when clusters are
 many, so what shuffled labels give stands beside them.
 """
 

@@ -27,7 +27,7 @@ class LatentSettings:
         seed: of the first; the others follow.
         share: 0…1 of the rows of each class that is held out of each split.
         clustering: how clusters are found.
-        vectors: most frames that are asked about, of all recordings.
+        vectors: most frames that are asked about, of all recordings, and most recordings.
     """
 
     seeds: int = 5

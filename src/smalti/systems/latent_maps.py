@@ -40,8 +40,9 @@ def draw_maps(
             if not isinstance(column[0], float):
                 counts = counted(name, [value if isinstance(value, str) else None for value in column], groups)
                 rows, labels, splits = splits_of(level, counts, groups, settings)
-                found = lda(features[rows], labels, splits[0])
-                maps.append(Map(found.name, torch.tensor(rows)[found.rows], found.places))
+                if len(splits[0].train) > len(set(labels)):  # fewer rows cannot say how classes spread
+                    found = lda(features[rows], labels, splits[0])
+                    maps.append(Map(found.name, torch.tensor(rows)[found.rows], found.places))
             written.append(to / f"{re.sub('[^A-Za-z0-9_-]+', '_', name)}-{word}.png")
             draw(maps, [column[owner] for owner in owners], written[-1], title=f"{name} ({word})")
     return written

@@ -5,11 +5,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from smalti.core import Audio, ParameterError, nearest, need
 from smalti.data.manifest import Manifest
 from smalti.data.split import group_column
 from smalti.evaluate import LatentSettings, collect, evaluate_latents
+from smalti.evaluate.latent_space import counted
 from smalti.evaluate.reports import to_json
+from smalti.evaluate.vectors import spread_over
 from smalti.systems.hearing import RunName
 from smalti.systems.latent_maps import draw_maps, save_vectors
 from smalti.systems.registry import load_encoder
@@ -32,6 +36,7 @@ def score_latents(
 ) -> dict[str, Any]:
     """Scores of an encoder's vectors on each column; recordings that cannot be read are listed.
 
+    Of more recordings than `settings.vectors` some are drawn, evenly from the classes of the first column.
     A column of texts, or of at most 64 different whole numbers, holds classes; one of other numbers is only drawn.
 
     Args:
@@ -52,9 +57,12 @@ def score_latents(
     need("sklearn", extra="evaluate", what="scores of latents")
     if to is not None:
         need("matplotlib", extra="report", what="maps of latents")
-    manifest = held_rows(Manifest.read(data), split)
+    manifest = _drawn(held_rows(Manifest.read(data), split), by, settings)
     classes, numbers = _columns(manifest, by, drawn=to is not None)
     together, encoder = group_column(manifest, group), load_encoder(run)
+    origins = [str(value) for value in manifest.table[together].to_pylist()]
+    for name, column in classes.items():
+        counted(name, column, origins)  # refuses what would be refused after everything was heard
     failed: list[dict[str, str]] = []
     heard, everything = list[int](), manifest.rows + 2 * len(classes)
 
@@ -65,7 +73,7 @@ def score_latents(
             yield manifest.table["path"][row].as_py(), audio
 
     vectors = collect(encoder, clips(), recordings=manifest.rows, most=settings.vectors, seed=settings.seed)
-    groups = [str(value) for value in manifest.select(heard).table[together].to_pylist()]
+    groups = [origins[row] for row in heard]
     classes = {name: [column[row] for row in heard] for name, column in classes.items()}
     scores = evaluate_latents(
         vectors,
@@ -93,6 +101,16 @@ def score_latents(
         "seconds": spent,
         "real_time_factor": spent / vectors.audio_seconds,
     }
+
+
+def _drawn(manifest: Manifest, by: Sequence[str], settings: LatentSettings) -> Manifest:
+    """No more recordings than are asked for, evenly of the classes of the first column."""
+    if manifest.rows <= settings.vectors:
+        return manifest
+    known = manifest.table[by[0]].to_pylist() if by[0] in manifest.table.column_names else [None] * manifest.rows
+    places = {value: place for place, value in enumerate(dict.fromkeys(known))}
+    owner = torch.tensor([places[value] for value in known])
+    return manifest.select(spread_over(owner, settings.vectors, seed=settings.seed).tolist())
 
 
 def _columns(
