@@ -88,6 +88,10 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_heard(journey: Journ
         score_latents(journey.alm, table, by=["height"])
     with pytest.raises(ParameterError, match="'soruce_id' is unknown; did you mean 'source_id'"):
         score_latents(journey.alm, table, group="soruce_id")
+    told: list[tuple[int, int]] = []
+    with pytest.raises(ParameterError, match=r"'label' has 2 classes, 0 of them .* split all"):
+        score_latents(journey.alm, table, group="label", progress=lambda *of: told.append(of))
+    assert not told
     with pytest.raises(SpecError, match="a codec, wanted an encoder"):
         score_latents(journey.codec, table)
     with pytest.raises(SpecError, match="a language model, wanted"):

@@ -223,6 +223,10 @@ def test_a_file_costs_what_its_rate_says_and_a_header(
     write(tmp_path / "nothing.wav", Audio.single(torch.zeros(1), RATE))
     smalti(capsys, "encode", codec, tmp_path / "nothing.wav", "--to", tmp_path / "nothing.smt")
     header = (tmp_path / "nothing.smt").stat().st_size
+    assert run(["show", str(codec)]) == 0
+    table = capsys.readouterr().out
+    assert "window=2  frame_rate=37.5  bitrate_1=412.5  bitrate_2=825  bitrate_3=1237.5" in table
+    assert "window=10  frame_rate=7.5  bitrate_1=82.5  bitrate_2=165  bitrate_3=247.5" in table
     for window, rate in ((2, 1237.5), (6, 412.5), (10, 247.5)):
         to = tmp_path / f"{window}.smt"
         smalti(capsys, "encode", codec, tmp_path / "long.wav", "--to", to, f"window={window}")

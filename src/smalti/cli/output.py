@@ -149,4 +149,4 @@ def _rows(values: Sequence[Any]) -> Iterator[str]:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else escaped(str(value)).replace("\n", " ")
+    return f"{value:.5g}" if isinstance(value, float) else escaped(str(value)).replace("\n", " ")

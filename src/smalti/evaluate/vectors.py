@@ -1,4 +1,4 @@
-"""Vectors of recordings from any encoder, a bounded number of them: pooled over each recording, and some of its frames.
+"""Vectors of recordings from any encoder: pooled over each recording, and a bounded number of frames of them all.
 
 Beside each stands what its sound's log-mel levels say, which any encoder should beat.
 """

@@ -58,7 +58,7 @@ def _ends(
     asked = None if seconds is None else max(1, round(seconds * codec.sample_rate))
     found: list[LatentSound | None] = []
     for name in names:
-        is_label = known is not None and not Path(name).exists()
+        is_label = known is not None and not Path(name).is_file()
         found.append(None if is_label else latents_of(codec, read(name, sample_rate=codec.sample_rate)))
     longest = max((sound.samples for sound in found if sound), default=round(_STILL_SECONDS * codec.sample_rate))
     return [

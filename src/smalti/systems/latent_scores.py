@@ -11,6 +11,7 @@ from smalti.core import Audio, ParameterError, nearest, need
 from smalti.data.manifest import Manifest
 from smalti.data.split import group_column
 from smalti.evaluate import LatentSettings, collect, evaluate_latents
+from smalti.evaluate.latent_space import counted
 from smalti.evaluate.reports import to_json
 from smalti.evaluate.vectors import spread_over
 from smalti.systems.hearing import RunName
@@ -59,6 +60,9 @@ def score_latents(
     manifest = _drawn(held_rows(Manifest.read(data), split), by, settings)
     classes, numbers = _columns(manifest, by, drawn=to is not None)
     together, encoder = group_column(manifest, group), load_encoder(run)
+    origins = [str(value) for value in manifest.table[together].to_pylist()]
+    for name, column in classes.items():
+        counted(name, column, origins)  # refuses what would be refused after everything was heard
     failed: list[dict[str, str]] = []
     heard, everything = list[int](), manifest.rows + 2 * len(classes)
 
@@ -69,7 +73,7 @@ def score_latents(
             yield manifest.table["path"][row].as_py(), audio
 
     vectors = collect(encoder, clips(), recordings=manifest.rows, most=settings.vectors, seed=settings.seed)
-    groups = [str(value) for value in manifest.select(heard).table[together].to_pylist()]
+    groups = [origins[row] for row in heard]
     classes = {name: [column[row] for row in heard] for name, column in classes.items()}
     scores = evaluate_latents(
         vectors,
