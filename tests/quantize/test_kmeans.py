@@ -70,3 +70,13 @@ def test_an_encoder_with_centres_is_a_tokenizer() -> None:
 def test_centres_of_another_width_are_refused() -> None:
     with pytest.raises(ParameterError, match="3 wide, the encoder's frames 2"):
         KMeansTokenizer(_EnergyEncoder(), torch.zeros(5, 3), fingerprint="energy")
+
+
+def test_what_points_have_in_common_does_not_decide_by_rounding() -> None:
+    common = 300 + torch.randn(6, generator=_generator())
+    centres = common + torch.randn(64, 6, generator=_generator(1))
+    points = common + torch.randn(2000, 6, generator=_generator(2))
+    wanted = torch.cdist(points.double(), centres.double()).argmin(dim=1)
+    quick = (0.5 * centres.square().sum(dim=1) - points @ centres.T).argmin(dim=1)
+    assert int((quick != wanted).sum()) > 10  # what it is about
+    assert torch.equal(nearest_centre(points, centres), wanted)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from journey import TINY_LM, Journey
-from smalti.audio import read
+from smalti.audio import read, write
 from smalti.cli import run
 from smalti.config import load_settings, to_toml
 from smalti.core import Audio, CodecViews, ParameterError, SpecError, fitted
@@ -210,3 +210,23 @@ def test_another_codec_in_the_run_is_found_out(
     save_weights(store / "tokenizer" / "weights.safetensors", QueryNet(config.model).state_dict(), {})
     assert run(["verify", str(store), "--json"]) == 1
     assert "belong to another tokenizer: tokenizer found" in json.loads(capsys.readouterr().out)["damaged"][0]
+
+
+def test_a_file_costs_what_its_rate_says_and_a_header(
+    codec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(0)
+    config = load_settings(ALMTokenizerConfig, "", (*SMALL, "model.codes.vocab=2048"))
+    (codec / "config.toml").write_text(to_toml(config), "utf-8")
+    save_weights(codec / "weights.safetensors", QueryNet(config.model).state_dict(), {})
+    write(tmp_path / "long.wav", Audio.single(0.1 * torch.randn(30 * RATE), RATE))
+    write(tmp_path / "nothing.wav", Audio.single(torch.zeros(1), RATE))
+    smalti(capsys, "encode", codec, tmp_path / "nothing.wav", "--to", tmp_path / "nothing.smt")
+    header = (tmp_path / "nothing.smt").stat().st_size
+    for window, rate in ((2, 1237.5), (6, 412.5), (10, 247.5)):
+        to = tmp_path / f"{window}.smt"
+        smalti(capsys, "encode", codec, tmp_path / "long.wav", "--to", to, f"window={window}")
+        shown = smalti(capsys, "show", to)
+        assert shown["spec"]["bitrate"] == pytest.approx(rate)
+        assert to.stat().st_size == pytest.approx(30 * rate / 8 + header, rel=0.02)
+        assert shown["file_bitrate"] == pytest.approx(8 * to.stat().st_size / 30)

@@ -143,7 +143,7 @@ class LambdasConfig(Settings):
     commitment: float = Field(default=0.25, ge=0, description="of queries to their code vectors, in their variance")
     time: float = Field(default=0.0, ge=0, description="of the samples, mean absolute; published: L_time")
     frequency: float = Field(default=0.0, ge=0, description="of the magnitudes at seven scales; published: L_freq")
-    adversarial: float = Field(default=0.0, ge=0, description="of what judges think of the sound; published: L_adv")
+    adversarial: float = Field(default=0.0, ge=0, description="of what judges think, if any; published: L_adv")
     features: float = Field(default=0.0, ge=0, description="of what judges hear within; published: L_feat")
     mae: float = Field(default=0.0, ge=0, description="of hidden frames guessed from the others; published: L_mae")
     autoregressive: float = Field(default=0.0, ge=0, description="of later codebooks guessed from earlier ones")
