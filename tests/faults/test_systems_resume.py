@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from faults.kills import prove_resume
+from journey import TINY_ALM_STAGE1, TINY_ALM_STAGE2
 from smalti.cli import run
 
 pytestmark = pytest.mark.faults
@@ -14,12 +15,18 @@ STEPS = {
     "melvqvae/textures": 60,
     "melvqvae/tiny": 60,
     "vocoder/tiny": 60,
+    "almtokenizer/stage1": 60,
+    "almtokenizer/stage2": 60,
     "synthformer/tiny": 60,
     "melgpt/tiny": 30,
     "melgpt/masked": 30,
     "melgpt/vae": 30,
 }
-BRIEF = {"melvqvae/tiny": ["adversary=patch", "adversary.disc_start=20", "perceptual=self"]}
+BRIEF = {
+    "melvqvae/tiny": ["adversary=patch", "adversary.disc_start=20", "perceptual=self"],
+    "almtokenizer/stage1": [*TINY_ALM_STAGE1, "judge.start=20"],
+    "almtokenizer/stage2": [*TINY_ALM_STAGE2, "judge.start=20"],
+}
 SMALTI = [sys.executable, "-c", "from smalti.cli import main; main()"]
 
 
@@ -35,7 +42,7 @@ def data(tmp_path_factory):
         ["encode", codec, "--data", sounds / "manifest.csv", "--to", tokens],
     ):
         assert run([str(word) for word in line]) == 0
-    codecs = ("melvqvae/textures", "melvqvae/tiny", "vocoder/tiny")
+    codecs = ("melvqvae/textures", "melvqvae/tiny", "vocoder/tiny", "almtokenizer/stage1", "almtokenizer/stage2")
     models = ("synthformer/tiny", "melgpt/tiny", "melgpt/masked", "melgpt/vae")
     return {**dict.fromkeys(codecs, sounds), **dict.fromkeys(models, tokens)}
 
@@ -43,8 +50,8 @@ def data(tmp_path_factory):
 @pytest.mark.parametrize("preset", STEPS)
 def test_a_killed_training_resumes_to_the_same_bytes(preset, data, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
-    brief = [f"train.steps={STEPS[preset]}", "cadence.checkpoint=7", "cadence.log=1", "cadence.evaluate=30"]
-    brief += BRIEF.get(preset, [])
+    brief = [*BRIEF.get(preset, []), f"train.steps={STEPS[preset]}"]
+    brief += ["cadence.checkpoint=7", "cadence.log=1", "cadence.evaluate=30"]
 
     def command(folder):
         return [*SMALTI, "train", preset, "--data", str(data[preset]), "--out", str(folder), *brief]

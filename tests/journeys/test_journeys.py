@@ -5,22 +5,41 @@ from pathlib import Path
 
 import pytest
 
-from journey import TINY_GRID_CODEC, TINY_LM, TINY_MASKED, TINY_VAE, TINY_VOCODER
+from journey import (
+    TINY_ALM,
+    TINY_ALM_STAGE1,
+    TINY_ALM_STAGE2,
+    TINY_GRID_CODEC,
+    TINY_LM,
+    TINY_MASKED,
+    TINY_VAE,
+    TINY_VOCODER,
+)
 from pages import blocks, commands
 from smalti.cli import run
 from smalti.config.suggest import keys
 from smalti.data.textures import textures
 from smalti.systems import SYSTEMS
+from smalti.systems.registry import presets
 
 JOURNEYS = Path(__file__).parents[2] / "journeys"
-SMALLER = {"--seconds 4": "--seconds 0.8", "--passes 12": "--passes 3"}
+SMALLER = {
+    "--seconds 4": "--seconds 0.8",
+    "--passes 12": "--passes 3",
+    "--vocab 2048": "--vocab 11",
+    "--hold-out 0.2": "--hold-out 0.4",
+}
 SETTINGS = {
     "melvqvae/tiny": TINY_GRID_CODEC,
     "melgpt/tiny": TINY_LM,
+    "synthformer/tiny": TINY_LM,
     "melgpt/masked": TINY_MASKED,
     "melgpt/vae": TINY_VAE,
     "melgpt/vae-stage1": TINY_VAE,
     "vocoder/tiny": TINY_VOCODER,
+    "almtokenizer/tiny": TINY_ALM,
+    "almtokenizer/stage1": TINY_ALM_STAGE1,
+    "almtokenizer/stage2": TINY_ALM_STAGE2,
 }
 PUBLISHED = {"melvq", "almtokenizer"}  # pages that account for the arguments of a published system
 VERBS = Path(__file__).parents[2] / "src" / "smalti" / "cli"
@@ -64,6 +83,35 @@ def test_every_key_of_the_argument_tables_exists(page: Path) -> None:
         if name.startswith("--"):
             assert f'"{name}"' in options or re.search(rf"\b{name[2:]}: ", options), name
         elif name.startswith("smalti "):
-            assert (VERBS / f"{name.split()[1]}.py").exists(), name
+            verb = name.split()[1]  # `import` lives in importing.py, as Python knows the word
+            assert any((VERBS / f"{file}.py").exists() for file in (verb, f"{verb}ing")), name
         else:
             assert name in known, name
+
+
+def test_every_published_key_of_the_query_codec_has_its_row() -> None:
+    """Those of its config.yaml, and those that only its README names."""
+    nets = {
+        "model.encoder_args": "embed_dim n_heads n_layers dim_feedforward sliding_window_size",
+        "model.decoder_args": "embed_dim n_heads n_layers dim_feedforward sliding_window_size",
+        "model.mae_args": "embed_dim n_heads n_layers dim_feedforward sliding_window_size",
+        "model.patchify_args": "requires_grad device",
+        "model.unpatchify_args": "requires_grad device",
+        "model.base_args": "n_heads n_layers",
+        "model": "from_raw_audio window_size",
+        "discriminator": "hop_lengths n_fft win_lengths filters filters_scale max_filters dilations n_mels",
+        "dataloader": "dataset_path batch_size train_subset_size test_subset_size num_workers nsecs shuffle",
+        "training": "num_epochs discriminator_train_freq d_train_prob checkpoint_freq eval_freq start_checkpoint "
+        "writer_dir checkpoint_dir lr_generator weight_decay lr_discriminator betas",
+        "training.lambdas": "L_time L_freq L_adv L_feat L_mae",
+    }
+    wanted = {"device", *(f"{table}.{key}" for table, keys in nets.items() for key in keys.split())}
+    rows = re.findall(r"^\| (`[^|]*`) \|", (JOURNEYS / "almtokenizer.md").read_text("utf-8"), re.MULTILINE)
+    assert wanted <= {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+@pytest.mark.parametrize("page", sorted(JOURNEYS.glob("*.md")), ids=lambda page: page.stem)
+def test_every_preset_that_a_journey_names_exists(page: Path) -> None:
+    named = re.findall(r"`((?:\w+)/[\w-]+)`", page.read_text("utf-8"))
+    known = presets()
+    assert named and {name for name in named if name.split("/")[0] in SYSTEMS} <= set(known)

@@ -94,3 +94,15 @@ def test_learning_reaches_every_weight_normed_or_not() -> None:
         given = random(2, 1, 4 * HOP) if make is SeanetEncoder else random(2, 5, 4)
         net.step(given)[0].square().sum().backward()
         assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in net.parameters())
+
+
+def test_before_it_has_learnt_an_encoder_tells_sounds_apart_and_a_decoder_is_heard() -> None:
+    """torch's own first weights make frames of which more than nine tenths are the same whatever is heard."""
+    torch.manual_seed(0)
+    sizes = SeanetSizes(dim=16, filters=8, lstm=1)
+    sound = torch.randn(2, 1, 24_000, generator=torch.Generator().manual_seed(1))
+    frames, _ = SeanetEncoder(sizes).step(sound)
+    heard = frames[:, :, 5:]
+    assert 0.3 < heard.std(dim=2).mean() < 3 and heard.std(dim=2).mean() > 1.5 * heard.mean(dim=2).abs().mean()
+    made, _ = SeanetDecoder(sizes).step(torch.randn(2, 16, 50))
+    assert 0.3 < made.std() < 6

@@ -1,6 +1,10 @@
 """Two stages: what each teaches and holds still, what the second takes of the first, and what is thrown away."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +20,12 @@ from smalti.systems import almtokenizer as room
 from smalti.systems import load, training
 from smalti.systems.almtokenizer import ALMTokenizerConfig, ALMTokenizerRecipe
 from smalti.systems.almtokenizer.clips import Crops
+from smalti.systems.importing import import_weights
 from smalti.systems.show import show, verify
 from smalti.systems.training import train
 
 _PRESETS = Path(room.__file__).parent / "presets"
+_TESTS = Path(__file__).parents[1]
 _RATE = 24000
 STAGE1, STAGE2 = "almtokenizer/stage1", "almtokenizer/stage2"
 
@@ -102,6 +108,20 @@ def test_nothing_beside_the_codec_is_kept_or_asked_in_evaluation(journey: Journe
     assert {name.partition("/")[2] for name in recipe.samples().audio} == {"original", "reconstruction"}
 
 
+def test_what_is_kept_of_a_first_stage_sounds_the_same_and_has_frames_of_one_size() -> None:
+    recipe = _recipe("stage1")
+    _steps(recipe, 3)
+    sounds = [recipe.batch(step).sound for step in range(8)]
+    before = [recipe.net.rebuild(sound) for sound in sounds]
+    recipe.take(recipe.weights())
+    after = [recipe.net.rebuild(sound) for sound in sounds]
+    deviation = torch.cat([each.wanted.flatten(0, 1) for each in after]).std(dim=0, correction=0)
+    torch.testing.assert_close(deviation, torch.ones(6), rtol=1e-4, atol=0)
+    assert not torch.allclose(before[0].wanted, after[0].wanted)
+    assert before[0].sound is not None
+    torch.testing.assert_close(after[0].sound, before[0].sound, rtol=0, atol=1e-5)
+
+
 def test_an_evaluation_changes_nothing() -> None:
     for preset in ("stage1", "stage2"):
         recipe = _recipe(preset)
@@ -112,7 +132,8 @@ def test_an_evaluation_changes_nothing() -> None:
 def test_a_first_stage_says_that_it_knows_no_codes(journey: Journey) -> None:
     with pytest.raises(StoreError, match="is a first stage, which knows no codes; train the second on it"):
         load(journey.alm_stage1)
-    assert "first stage" in show(journey.alm_stage1)["missing"] and verify(journey.alm_stage1) == []
+    shown = show(journey.alm_stage1)
+    assert shown["finished"] and "first stage" in shown["missing"] and verify(journey.alm_stage1) == []
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +171,20 @@ def test_a_second_stage_that_was_cut_resumes_without_the_first(
     _train(journey, tmp_path / "run", resume=True)
     for name in ("weights.safetensors", "config.toml"):
         assert (tmp_path / "run" / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_an_imported_encodec_serves_as_a_first_stage(journey: Journey, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    sizes = {"num_filters": 2, "hidden_size": 6, "codebook_size": 8, "target_bandwidths": [1.5]}
+    encodec = transformers.EncodecModel(transformers.EncodecConfig(upsampling_ratios=[10, 8, 4], **sizes))
+    encodec.save_pretrained(tmp_path / "encodec")
+    import_weights("encodec", tmp_path / "encodec", to=tmp_path / "first")
+    with pytest.raises(StoreError, match="is a first stage"):
+        load(tmp_path / "first")
+    _train(journey, tmp_path / "second", "model.ends.lstm=2", load_path=tmp_path / "first")
+    first, last = (load_weights(tmp_path / run / "weights.safetensors").tensors for run in ("first", "second"))
+    fronts = [name for name in first if name.startswith("front.")]
+    assert fronts and all(torch.equal(first[name], last[name]) for name in fronts)
 
 
 def test_what_the_back_hears_of_another_decoder_begins_at_nothing(tmp_path: Path) -> None:
@@ -217,3 +252,15 @@ def test_a_run_without_a_loss_says_so() -> None:
 def test_only_the_first_recordings_are_heard_if_asked() -> None:
     recipe = _recipe("stage1", "train.recordings=2", held_out=1)
     assert {name for step in range(20) for name in recipe.clips(step)} == {"waveform 0", "waveform 1"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["tiny", "stage1", "stage2"])
+def test_two_processes_draw_one_window_hear_other_clips_and_share_all_weights(preset: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_TESTS), *sys.path]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "faults.alm_processes", preset, str(tmp_path)]
+    subprocess.run(command, check=True, env=environment, stderr=subprocess.PIPE, timeout=300)
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text("utf-8")) for rank in (0, 1))
+    assert first["windows"] == second["windows"] and len(set(first["windows"])) > 1
+    assert first["clips"] != second["clips"]
+    assert first["weights"] == second["weights"]

@@ -1,6 +1,7 @@
 """Latents of recordings in a table: those that the model infers, beside their names, with what failed listed."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,17 +12,15 @@ from journey import Journey
 from smalti.audio import read
 from smalti.core import DataError, ParameterError, SpecError
 from smalti.systems.embedding import embed, load_latent_lm
+from smalti.systems.hearing import Heard, RunName, View
+from smalti.systems.registry import load_encoder
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".parquet"])
 def test_a_table_holds_what_the_model_infers_of_each_recording(journey: Journey, tmp_path: Path, suffix: str) -> None:
     found = embed(journey.vae, data=journey.sounds, to=tmp_path / f"latents{suffix}")
-    assert (found.files, found.failed, found.latent) == (12, (), 5)
-    if suffix == ".npz":
-        with np.load(tmp_path / "latents.npz", allow_pickle=False) as file:
-            table = {name: file[name].tolist() for name in file.files}
-    else:
-        table = pq.read_table(tmp_path / "latents.parquet").to_pydict()
+    assert (found.files, found.failed, found.vectors, found.latent) == (12, (), 12, 5)
+    table = columns(tmp_path / f"latents{suffix}")
     assert table.keys() == {"path", "label", "mean", "log_variance"}
     assert sorted(set(table["label"])) == ["pistons", "rain"]
     lm, codec = load_latent_lm(journey.vae)
@@ -52,3 +51,65 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(journey: Journey, t
     with pytest.raises(DataError):
         embed(journey.vae, [tmp_path / "bad.wav"], to=tmp_path / "out.npz")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.wav"]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_an_encoders_recordings_are_means_and_deviations_over_their_frames(
+    journey: Journey, tmp_path: Path, suffix: str
+) -> None:
+    run, to = Heard(journey.alm, view=View(window=3)), tmp_path / f"means{suffix}"
+    found = embed(run, data=journey.sounds, to=to)
+    assert (found.files, found.vectors, found.latent) == (12, 12, 5)
+    table = columns(to)
+    assert table.keys() == {"path", "label", "mean", "deviation"}
+    frames = frames_of(run, journey.sounds / table["path"][7])
+    torch.testing.assert_close(torch.tensor(table["mean"][7]), frames.mean(0), rtol=0, atol=1e-4)
+    torch.testing.assert_close(torch.tensor(table["deviation"][7]), frames.std(0, unbiased=False), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_an_encoders_frames_have_their_times_and_recordings(journey: Journey, tmp_path: Path, suffix: str) -> None:
+    to, told = tmp_path / f"frames{suffix}", list[tuple[int, int]]()
+    (tmp_path / "bad.wav").write_text("no sound")
+    clips = sorted((journey.sounds / "rain").glob("*.flac"))[:3]
+    every = [clips[0], tmp_path / "bad.wav", *clips[1:]]
+    found = embed(journey.alm, every, to=to, pool="none", progress=lambda *of: told.append(of))
+    assert found.files == 3 and [Path(one["path"]).name for one in found.failed] == ["bad.wav"]
+    assert told[-1] == (3, 3)
+    table, frames = columns(to), [frames_of(journey.alm, clip) for clip in clips]
+    assert found.vectors == len(table["seconds"]) == sum(map(len, frames))
+    hop = load_encoder(journey.alm).hop / 24000
+    assert table["seconds"] == pytest.approx([place * hop for one in frames for place in range(len(one))])
+    if suffix == ".npz":
+        assert table["path"] == list(map(str, clips))
+        assert table["recording"] == [row for row, one in enumerate(frames) for _ in one]
+    else:
+        assert table["path"] == [str(clip) for clip, one in zip(clips, frames, strict=True) for _ in one]
+    vectors = torch.tensor(table["frames" if suffix == ".npz" else "frame"])
+    torch.testing.assert_close(vectors, torch.cat(frames), rtol=0, atol=1e-4)
+
+
+def test_frames_that_there_are_not_are_refused_and_nothing_is_left(journey: Journey, tmp_path: Path) -> None:
+    (tmp_path / "bad.wav").write_text("no sound")
+    with pytest.raises(ParameterError, match="one latent for each recording"):
+        embed(journey.vae, data=journey.sounds, to=tmp_path / "o.npz", pool="none")
+    with pytest.raises(SpecError, match="codec, wanted an encoder"):
+        embed(journey.codec, data=journey.sounds, to=tmp_path / "o.npz")
+    for suffix in ("npz", "parquet"):
+        with pytest.raises(DataError):
+            embed(journey.alm, [tmp_path / "bad.wav"], to=tmp_path / f"o.{suffix}", pool="none")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.wav"]
+
+
+def columns(to: Path) -> dict[str, list[Any]]:
+    """A table as lists."""
+    if to.suffix == ".parquet":
+        return pq.read_table(to).to_pydict()
+    with np.load(to, allow_pickle=False) as file:
+        return {name: file[name].tolist() for name in file.files}
+
+
+def frames_of(run: RunName, path: Path) -> torch.Tensor:
+    """The frames of a recording alone."""
+    encoder = load_encoder(run)
+    return encoder.embed(read(path, sample_rate=encoder.sample_rate)).frames[0]

@@ -8,34 +8,34 @@ import numpy as np
 import pytest
 import torch
 
-from smalti.core import SpecError, StoreError
+from journey import Journey
+from smalti.cli import run
+from smalti.core import SpecError, StoreError, StreamingCodec
 from smalti.nn.fixed_step import HasFixedSteps
-from smalti.systems import exporting
+from smalti.systems import exporting, load_codec
 from smalti.systems.almtokenizer import ALMTokenizer, ModelConfig, QueryNet
-from smalti.systems.almtokenizer.config import CodesConfig, QueryNetConfig, SeanetEndsConfig, SpectralEndsConfig
+from smalti.systems.almtokenizer.config import CodesConfig, QueryNetConfig, SeanetEndsConfig
 from smalti.systems.exporting import export, write_steps
+from smalti.systems.hearing import Heard, view_of
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
 NARROW = QueryNetConfig(width=16, layers=1, heads=2, attention=13)
-ENDS = {
-    "spectral": SpectralEndsConfig(windows=(512, 1024), bands=16, width=12, hidden=16, blocks=1, n_fft=640),
-    "seanet": SeanetEndsConfig(dim=6, filters=2, lstm=1),
-}
 
 
-def codec(kind: str) -> ALMTokenizer:
+def codec() -> ALMTokenizer:
     torch.manual_seed(0)
-    config = ModelConfig(ends=ENDS[kind], encoder=NARROW, decoder=NARROW, codes=CodesConfig(vocab=32, dim=6))
+    ends = SeanetEndsConfig(dim=6, filters=2, lstm=1)
+    config = ModelConfig(ends=ends, encoder=NARROW, decoder=NARROW, codes=CodesConfig(vocab=32, dim=6))
     return ALMTokenizer(QueryNet(config).eval(), window=3, codebooks=2)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both steps of a SEANet codec; making a graph takes seconds."""
-    alm, to = codec("seanet"), tmp_path_factory.mktemp("steps") / "out"
+    alm, to = codec(), tmp_path_factory.mktemp("steps") / "out"
     report = write_steps(alm, alm.fixed_steps(), to)
     assert report.files == ("encoder.onnx", "decoder.onnx", "steps.json")
     assert report.bytes == sum(path.stat().st_size for path in to.iterdir())
@@ -63,7 +63,7 @@ def noise(hop: int) -> list[np.ndarray]:
 
 
 def test_a_stranger_gets_the_codec_from_the_files_alone(folder: Path) -> None:
-    alm, tables = codec("seanet"), json.loads((folder / "steps.json").read_text())
+    alm, tables = codec(), json.loads((folder / "steps.json").read_text())
     encoder, decoder = tables["encoder"], tables["decoder"]
     sound = noise(encoder["samples_per_step"])
     codes = torch.from_numpy(np.concatenate([codes for (codes,) in steps(folder, encoder, sound)], axis=2))[0]
@@ -74,18 +74,22 @@ def test_a_stranger_gets_the_codec_from_the_files_alone(folder: Path) -> None:
     assert encoder["spec"]["tokenizer"] == alm.spec.tokenizer and encoder["spec"]["bitrate"] == alm.spec.bitrate
 
 
-def test_one_file_hears_and_speaks_in_one_step_and_says_how_late(tmp_path: Path) -> None:
-    alm = codec("spectral")
-    report = write_steps(alm, alm.fixed_steps(), tmp_path / "alm.onnx")
-    assert report.files == ("alm.onnx", "alm.json") and report.delay == 352 + 160
-    table = json.loads((tmp_path / "alm.json").read_text())["alm"]
-    assert {each["name"]: each["late_samples"] for each in table["outputs"]} == {"codes": 352, "sound": 512}
-    sound = noise(960)
+def test_one_file_hears_and_speaks_in_one_step_and_says_how_late(
+    journey: Journey, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["export", str(journey.alm), "--to", str(tmp_path / "alm.onnx"), "window=3", "codebooks=1", "--json"]
+    assert run(command) == 0
+    shown = capsys.readouterr()
+    report, table = json.loads(shown.out), json.loads((tmp_path / "alm.json").read_text())["alm"]
+    assert shown.err == "" and report["files"] == ["alm.onnx", "alm.json"] and report["delay"] == 864 + 480
+    assert {each["name"]: each["late_samples"] for each in table["outputs"]} == {"codes": 864, "sound": 1344}
+    alm, sound = load_codec(Heard(journey.alm, view=view_of(["window=3", "codebooks=1"]))), noise(960)
+    assert isinstance(alm, StreamingCodec)
     codes, heard = (np.concatenate(each, axis=-1)[0] for each in zip(*steps(tmp_path, table, sound), strict=True))
-    late = torch.cat([torch.zeros(352), torch.from_numpy(np.concatenate(sound, axis=1))[0]])
+    late = torch.cat([torch.zeros(864), torch.from_numpy(np.concatenate(sound, axis=1))[0]])
     assert torch.equal(torch.from_numpy(codes), alm.encoder_stream().push(late))
     wanted = alm.decoder_stream().push(torch.from_numpy(codes)).numpy()
-    assert np.abs(heard[160:] - wanted).max() <= 1e-4
+    assert np.abs(heard[480:] - wanted).max() <= 1e-4
 
 
 def test_a_graph_says_what_it_is_and_nothing_of_where_it_was_made(folder: Path) -> None:
@@ -106,7 +110,7 @@ def test_a_graph_says_what_it_is_and_nothing_of_where_it_was_made(folder: Path) 
 def test_a_graph_that_disagrees_is_not_written(
     name: str, words: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alm = codec("seanet")
+    alm = codec()
     with torch.no_grad():
         if name == "decoder":
             alm.net.back.net.last.bias.add_(0.5)
@@ -122,7 +126,7 @@ def test_what_has_no_steps_and_targets_that_cannot_be_are_refused(tmp_path: Path
     with pytest.raises(SpecError, match="mulaw has no streaming step"):
         export("mulaw", to=tmp_path / "out")
     (tmp_path / "file").write_text("")
-    alm = codec("spectral")
+    alm = codec()
     assert isinstance(alm, HasFixedSteps)
     with pytest.raises(StoreError, match=r"is a file; name a \.onnx file or a folder"):
         write_steps(alm, alm.fixed_steps(), tmp_path / "file")

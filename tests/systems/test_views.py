@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,51 +15,37 @@ from smalti.cli import run
 from smalti.config import load_settings, to_toml
 from smalti.core import Audio, CodecViews, ParameterError, SpecError, fitted
 from smalti.store import read_smt, save_weights
-from smalti.systems import load_codec, registry
-from smalti.systems.almtokenizer import ALMTokenizer, ModelConfig, QueryNet
+from smalti.systems import load_codec
+from smalti.systems.almtokenizer import ALMTokenizerConfig, QueryNet
 from smalti.systems.hearing import Heard, View
 
-SMALL = """
-[ends]
-kind = "spectral"
-bands = 8
-width = 8
-hidden = 8
-blocks = 1
-[encoder]
-width = 8
-layers = 1
-heads = 2
-[decoder]
-width = 8
-layers = 1
-heads = 2
-[codes]
-vocab = 16
-dim = 4
-"""
+SMALL = (
+    "model.ends=spectral",
+    "model.ends.bands=8",
+    "model.ends.width=8",
+    "model.ends.hidden=8",
+    "model.ends.blocks=1",
+    "model.encoder.width=8",
+    "model.encoder.layers=1",
+    "model.encoder.heads=2",
+    "model.decoder.width=8",
+    "model.decoder.layers=1",
+    "model.decoder.heads=2",
+    "model.codes.vocab=16",
+    "model.codes.dim=4",
+)
 RATE = 24000
 
 
-def open_run(folder: Path) -> ALMTokenizer:
-    from safetensors.torch import load_file
-
-    text = (folder / "config.toml").read_text("utf-8").replace('system = "almtokenizer"\n', "")
-    net = QueryNet(load_settings(ModelConfig, text))
-    net.load_state_dict(load_file(folder / "weights.safetensors"))
-    return ALMTokenizer(net.eval())
-
-
 @pytest.fixture
-def codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def codec(tmp_path: Path) -> Path:
     """A run that has learnt nothing."""
-    monkeypatch.setitem(registry.SYSTEMS, "almtokenizer", registry.System(open_run))  # type: ignore[index]
     torch.manual_seed(0)
-    config = load_settings(ModelConfig, SMALL)
+    config = load_settings(ALMTokenizerConfig, "", SMALL)
     folder = tmp_path / "codec"
     folder.mkdir()
-    (folder / "config.toml").write_text('system = "almtokenizer"\n' + to_toml(config), "utf-8")
-    save_weights(folder / "weights.safetensors", QueryNet(config).state_dict(), {})
+    (folder / "config.toml").write_text(to_toml(config), "utf-8")
+    save_weights(folder / "weights.safetensors", QueryNet(config.model).state_dict(), {})
     return folder
 
 
@@ -86,8 +73,6 @@ def test_tokens_find_the_view_that_made_them(codec: Path) -> None:
 
 
 def test_tokens_of_a_rate_that_is_not_there_or_of_another_net_are_refused(codec: Path) -> None:
-    from dataclasses import replace
-
     alm = load_codec(codec)
     with pytest.raises(SpecError, match=r"hop 3840 and 2 codebooks, wanted a hop of 2…10 times 320 and 1…3"):
         fitted(alm, replace(alm.spec, hop=12 * 320, codebooks=2))
@@ -221,7 +206,7 @@ def test_another_codec_in_the_run_is_found_out(
     store = tmp_path / "tokens"
     smalti(capsys, "encode", codec, "--data", journey.sounds, "--to", store, "window=4")
     torch.manual_seed(1)
-    config = load_settings(ModelConfig, SMALL)
-    save_weights(store / "tokenizer" / "weights.safetensors", QueryNet(config).state_dict(), {})
+    config = load_settings(ALMTokenizerConfig, "", SMALL)
+    save_weights(store / "tokenizer" / "weights.safetensors", QueryNet(config.model).state_dict(), {})
     assert run(["verify", str(store), "--json"]) == 1
     assert "belong to another tokenizer: tokenizer found" in json.loads(capsys.readouterr().out)["damaged"][0]

@@ -42,13 +42,13 @@ def write_sound(path: Path, minutes: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("codec", ["mulaw", "melvqvae"])
+@pytest.mark.parametrize("codec", ["mulaw", "melvqvae", "almtokenizer"])
 def test_an_hour_needs_no_more_memory_than_ten_minutes_and_begins_alike(
     codec: str, journey: Journey, tmp_path: Path
 ) -> None:
     write_sound(tmp_path / "ten.wav", 10)
     write_sound(tmp_path / "hour.wav", 60)
-    run = {"mulaw": "mulaw", "melvqvae": str(journey.codec)}[codec]
+    run = {"mulaw": "mulaw", "melvqvae": str(journey.codec), "almtokenizer": str(journey.alm)}[codec]
     arguments = [run, str(tmp_path / "ten.wav"), str(tmp_path / "hour.wav"), str(tmp_path / "hour")]
     done = subprocess.run([sys.executable, "-c", MEASURE, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

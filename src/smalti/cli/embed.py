@@ -1,16 +1,20 @@
 """smalti embed: recordings to vectors."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from smalti.cli.output import Json, epilog, finish, progress
+from smalti.cli.views import RECORDINGS, parted
+
+_POOL = "mean: a row for each recording, mean and deviation over its frames; none: a row for each frame, with its time."
 
 KEYS = epilog(
     files="recordings in the table",
     failed="path and reason of each that could not be read",
-    latent="numbers of each recording's vector",
+    vectors="rows of it",
+    latent="numbers of each vector",
     audio_seconds="of sound",
     seconds="taken",
     real_time_factor="seconds per second of sound",
@@ -18,15 +22,18 @@ KEYS = epilog(
 
 
 def embed(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run of a model whose clips have latents.")],
-    to: Annotated[Path, typer.Option(metavar="FILE.npz|FILE.parquet", help="Columns path, label, mean, log_variance.")],
-    audio: Annotated[list[str] | None, typer.Argument(metavar="AUDIO", help="Recordings.")] = None,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="An encoder, or a model whose clips have latents.")],
+    to: Annotated[Path, typer.Option(metavar="FILE.npz|FILE.parquet", help="Paths, labels and vectors.")],
+    audio: Annotated[list[str] | None, typer.Argument(metavar="AUDIO [KEY=VALUE]", help=RECORDINGS)] = None,
     data: Annotated[Path | None, typer.Option(metavar="MANIFEST", help="Recordings, as a table.")] = None,
+    pool: Annotated[Literal["mean", "none"], typer.Option(help=_POOL)] = "mean",
     json: Json = False,
 ) -> None:
-    """Save what a model believes of each recording: the mean and log-variance of its latent."""
+    """Save an encoder's vectors of recordings, or mean and log_variance of what a model believes of each."""
     from smalti.systems.embedding import embed as make
+    from smalti.systems.hearing import Heard
 
+    files, view = parted(audio)
     with progress("embed") as tell:
-        report = make(run, audio or (), data=data, to=to, progress=tell)
+        report = make(Heard(run, view=view), files, data=data, to=to, pool=pool, progress=tell)
     finish(report, json=json)

@@ -27,6 +27,9 @@ class Audio:
     def __post_init__(self) -> None:
         if self.sample_rate <= 0:
             raise ParameterError(f"sample_rate is {self.sample_rate} Hz; it must be positive")
+        if self.samples.dim() != 2:
+            found = f"found samples of the shape {list(self.samples.shape)}"
+            raise ParameterError(f"{found}, wanted [batch, sample] of one channel; mix the channels down")
         if self.lengths.numel() != self.samples.shape[0]:
             raise ParameterError(f"{self.lengths.numel()} lengths for {self.samples.shape[0]} rows; give one each")
         if (
@@ -63,7 +66,7 @@ class Audio:
     def zero_padded(self) -> "Audio":
         """The same audio with everything behind `lengths` set to zero."""
         inside = torch.arange(self.samples.shape[1], device=self.samples.device) < self.lengths[:, None]
-        return Audio(self.samples * inside, self.sample_rate, self.lengths)
+        return Audio(torch.where(inside, self.samples, 0), self.sample_rate, self.lengths)
 
     @property
     def seconds(self) -> float:

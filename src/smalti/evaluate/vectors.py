@@ -53,11 +53,25 @@ class Vectors:
     audio_seconds: float
 
 
+def batches(clips: Iterable[tuple[_Name, Audio]]) -> Iterator[list[tuple[_Name, Audio]]]:
+    """Recordings in order, several short ones together and a long one alone."""
+    batch, longest = list[tuple[_Name, Audio]](), 0
+    for name, audio in clips:
+        longer = max(longest, audio.samples.shape[1])
+        if batch and (len(batch) == _ROWS or longer * (len(batch) + 1) > _SAMPLES):
+            yield batch
+            batch, longer = [], audio.samples.shape[1]
+        batch.append((name, audio))
+        longest = longer
+    if batch:
+        yield batch
+
+
 def embeddings(
     encoder: Encoder, clips: Iterable[tuple[_Name, Audio]]
 ) -> Iterator[tuple[_Name, Audio, Float[Tensor, "frame dim"]]]:
     """Every recording, by whatever names it, with the vectors of its frames; in order, few in memory at once."""
-    for batch in _batches(clips):
+    for batch in batches(clips):
         heard = encoder.embed(Audio.batch(audio for _, audio in batch))
         for (name, audio), frames, length in zip(batch, heard.frames, heard.lengths.tolist(), strict=True):
             yield name, audio, frames[:length].float().cpu()
@@ -131,16 +145,3 @@ def spread_over(owner: Int64[Tensor, " vector"], most: int, *, seed: int = 0) ->
 def _drawn(count: int, most: int, name: str) -> Int64[Tensor, " chosen"]:
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7])
     return torch.randperm(count, generator=torch.Generator().manual_seed(number))[:most]
-
-
-def _batches(clips: Iterable[tuple[_Name, Audio]]) -> Iterator[list[tuple[_Name, Audio]]]:
-    batch, longest = list[tuple[_Name, Audio]](), 0
-    for name, audio in clips:
-        longer = max(longest, audio.samples.shape[1])
-        if batch and (len(batch) == _ROWS or longer * (len(batch) + 1) > _SAMPLES):
-            yield batch
-            batch, longer = [], audio.samples.shape[1]
-        batch.append((name, audio))
-        longest = longer
-    if batch:
-        yield batch

@@ -1,6 +1,7 @@
 """Floor 1, signal: waveforms to spectra and back."""
 
 from smalti.features.cepstrum import MfccEncoder, mfcc, normalised, trimmed
+from smalti.features.frames import FRAMES, LogMelEncoder
 from smalti.features.griffin_lim import griffin_lim, mel_to_magnitude
 from smalti.features.mel import (
     MEL_PRESETS,
@@ -19,7 +20,9 @@ from smalti.features.stft import inverse_stft, stft, stft_magnitude
 from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
 
 __all__ = [
+    "FRAMES",
     "MEL_PRESETS",
+    "LogMelEncoder",
     "MelSettings",
     "MfccEncoder",
     "PictureCodec",

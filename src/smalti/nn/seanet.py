@@ -92,6 +92,7 @@ class SeanetEncoder(Chain):
 
     def __init__(self, sizes: SeanetSizes) -> None:
         super().__init__(_encoder(sizes), block=_BLOCK * sizes.hop)
+        _let_through(self)
 
 
 class SeanetDecoder(Chain):
@@ -99,6 +100,22 @@ class SeanetDecoder(Chain):
 
     def __init__(self, sizes: SeanetSizes) -> None:
         super().__init__(_decoder(sizes), block=_BLOCK)
+        _let_through(self)
+
+
+def _let_through(chain: Chain) -> None:
+    """Begin with weights that keep the variance of what they hear, and without biases.
+
+    torch's own divide it by three a layer and add biases of the same size: what comes out of a dozen of them is nearly
+    the same whatever went in, and an encoder that tells nothing apart takes long to learn anything.
+    """
+    for layer in chain.modules():
+        if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d):
+            # a sample of a transposed convolution hears two inputs of each channel
+            heard = 2 * layer.in_channels if isinstance(layer, nn.ConvTranspose1d) else layer.weight[0].numel()
+            nn.init.normal_(layer.weight, std=heard**-0.5)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
 def _encoder(sizes: SeanetSizes) -> Iterator[tuple[str, nn.Module]]:

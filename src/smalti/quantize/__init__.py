@@ -4,7 +4,9 @@ from smalti.quantize.config import QuantizerConfig, build_quantizer
 from smalti.quantize.cosine import CosineQuantizer
 from smalti.quantize.interface import Quantized, Quantizer
 from smalti.quantize.kmeans import kmeans, nearest_centre
+from smalti.quantize.mini_batches import MiniBatchKMeans
 from smalti.quantize.plain import PlainQuantizer
+from smalti.quantize.prior import Prior, PriorQuantizer
 from smalti.quantize.residual import ResidualVectorQuantizer
 from smalti.quantize.rows import RowQuantizer
 from smalti.quantize.scalar import FiniteScalarQuantizer, levels_for
@@ -16,7 +18,10 @@ __all__ = [
     "CosineQuantizer",
     "FiniteScalarQuantizer",
     "KMeansTokenizer",
+    "MiniBatchKMeans",
     "PlainQuantizer",
+    "Prior",
+    "PriorQuantizer",
     "Quantized",
     "Quantizer",
     "QuantizerConfig",

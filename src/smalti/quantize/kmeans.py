@@ -6,13 +6,14 @@ from torch import Tensor
 
 from smalti.core import ParameterError
 
-_CHUNK = 1 << 16
+_CELLS = 1 << 24  # of a table of points and centres
 
 
 def nearest_centre(points: Float[Tensor, "point dim"], centres: Float[Tensor, "centre dim"]) -> Int64[Tensor, " point"]:
     """Index of the nearest centre of each point (Euclidean; the lower index on a tie), in chunks of bounded memory."""
     half = 0.5 * (centres * centres).sum(dim=1)
-    return torch.cat([(half - chunk @ centres.T).argmin(dim=1) for chunk in points.split(_CHUNK)])
+    chunks = points.split(max(1, _CELLS // len(centres)))
+    return torch.cat([(half - chunk @ centres.T).argmin(dim=1) for chunk in chunks])
 
 
 def kmeans(

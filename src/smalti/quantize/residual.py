@@ -4,7 +4,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from smalti.core import ParameterError
 from smalti.quantize.interface import Quantized
+from smalti.quantize.prior import PriorQuantizer
 from smalti.quantize.vector import VectorQuantizer
 
 
@@ -15,12 +17,35 @@ class ResidualVectorQuantizer(nn.Module):
     """
 
     def __init__(
-        self, *, dim: int, codebooks: int, vocab: int, decay: float = 0.97, restarts: int | None = None
+        self,
+        *,
+        dim: int,
+        codebooks: int,
+        vocab: int,
+        decay: float = 0.97,
+        restarts: int | None = None,
+        first: PriorQuantizer | None = None,
     ) -> None:
+        """Lay the codebooks out, unlearnt.
+
+        Args:
+            dim: numbers of a latent.
+            codebooks: in a row.
+            vocab: code vectors of each.
+            decay, restarts: as of `VectorQuantizer`.
+            first: a fixed codebook in place of the first.
+        Raises:
+            ParameterError: if it has more or fewer codes than the others.
+        """
         super().__init__()
+        if first is not None and first.vocab != vocab:
+            raise ParameterError(f"found a first codebook of {first.vocab} codes, wanted {vocab} as the others have")
         self.codebooks = codebooks
         self.vocab = vocab
-        layers = [VectorQuantizer(dim=dim, vocab=vocab, decay=decay, restarts=restarts) for _ in range(codebooks)]
+        own = codebooks if first is None else codebooks - 1
+        learnt = [VectorQuantizer(dim=dim, vocab=vocab, decay=decay, restarts=restarts) for _ in range(own)]
+        layers: list[VectorQuantizer | PriorQuantizer] = [*([] if first is None else [first]), *learnt]
+        self._fixed = first is not None
         self.layers: nn.ModuleList = nn.ModuleList(layers)
         self._quantizers = tuple(layers)
 
@@ -52,12 +77,10 @@ class ResidualVectorQuantizer(nn.Module):
                 losses.append(step.loss)
                 parts.append(step.vectors)
             # the chosen vectors are what the residual lacks; detached, their gradient goes to the latents whole
-            return Quantized(
-                latents - residual.detach(),
-                torch.cat(codes, dim=1),
-                torch.stack(losses).mean(),
-                parts=torch.stack(parts),
-            )
+            vectors = latents - residual.detach()
+            if self._fixed:  # whose maps learn by the gradient of what they give; its value is counted already
+                vectors = vectors + parts[0] - parts[0].detach() - latents + latents.detach()
+            return Quantized(vectors, torch.cat(codes, dim=1), torch.stack(losses).mean(), parts=torch.stack(parts))
 
     def encode(
         self, latents: Float[Tensor, "batch dim frame"], *, depth: int | None = None

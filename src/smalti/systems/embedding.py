@@ -1,25 +1,24 @@
-"""Latents of recordings, by the name of a run, in a table."""
+"""Vectors of recordings, by the name of a run, in a table: of an encoder's frames, or of a language model's latents."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
-from torch import Tensor
 
-from smalti.audio import read
-from smalti.core import Audio, Codec, DataError, LatentLM, ParameterError, SpecError
-from smalti.data.manifest import Manifest
-from smalti.store import replace_file
-from smalti.systems.registry import TOKENIZER, find_run, load_codec_of, load_lm
+from smalti.core import Audio, Codec, DataError, Encoder, LanguageModel, LatentLM, ParameterError, SpecError
+from smalti.evaluate.vectors import batches, embeddings
+from smalti.systems.hearing import RunName, heard_as
+from smalti.systems.registry import TOKENIZER, find_run, load, load_codec_of, load_encoder, load_lm
+from smalti.systems.sources import sounds
 from smalti.systems.transcoding import recordings, require_one_source
+from smalti.systems.vector_tables import Numbers, write_frames, write_recordings
 from smalti.transcode.files import Progress, no_progress
 
-_BATCH = 16  # recordings read and encoded together
+Pool = Literal["mean", "none"]
+Clips = Iterable[tuple[int, Audio]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +27,7 @@ class EmbedReport:
 
     Attributes:
         files: recordings in the table; `failed` lists path and reason of the others.
+        vectors: rows of it.
         latent: numbers of each.
         audio_seconds: of sound.
         seconds, real_time_factor: taken, and per second of sound.
@@ -35,6 +35,7 @@ class EmbedReport:
 
     files: int
     failed: tuple[dict[str, str], ...]
+    vectors: int
     latent: int
     audio_seconds: float
     seconds: float
@@ -57,25 +58,30 @@ def load_latent_lm(run: str | Path) -> tuple[LatentLM, Codec]:
 
 @torch.no_grad()
 def embed(
-    run: str | Path,
+    run: RunName,
     audio: Sequence[str | Path] = (),
     *,
     data: Path | None = None,
     to: Path,
+    pool: Pool = "mean",
     progress: Progress = no_progress,
 ) -> EmbedReport:
-    """Save the latent of every recording, complete or not at all; those that cannot be read are listed.
+    """Save the vectors of every recording, complete or not at all; those that cannot be read are listed.
 
-    The columns are `path`, `label` (if there are any), `mean` and `log_variance`, one row a recording.
+    One row a recording, with `path` and `label` (if there are any): of an encoder `mean` and `deviation` over its
+    frames, of a language model whose clips have latents `mean` and `log_variance` of its belief. One row a frame, if
+    asked for: see `smalti.systems.vector_tables.write_frames`. Memory grows with the longest recording; and with the
+    number of recordings where each is a row.
 
     Args:
-        run: a language model's run whose clips have latents.
+        run: of an encoder, or of a codec that is one, maybe with a rate; or of such a language model.
         audio: recordings.
         data: a manifest of recordings, in place of `audio`.
         to: a .npz or .parquet file.
+        pool: "mean" keeps a row for each recording, "none" one for each frame.
         progress: told (recordings done, in all).
     Raises:
-        ParameterError: for another suffix, or both or neither of `audio` and `data`.
+        ParameterError: for another suffix, both or neither of `audio` and `data`, or frames of what has none.
         DataError: if none can be read.
         StoreError, SpecError: if run or target cannot be used.
     """
@@ -83,51 +89,64 @@ def embed(
     if to.suffix not in (".npz", ".parquet"):
         raise ParameterError(f"{to} ends in {to.suffix or 'nothing'}, wanted .npz or .parquet; name such a file")
     require_one_source(audio, data)
-    lm, codec = load_latent_lm(run)
+    source = _opened(run, pool)
     manifest, failed = recordings(audio, data)
     refused: list[dict[str, str]] = [*failed]
-    rows, parts, samples = list[int](), list[tuple[Tensor, Tensor]](), 0
-    for first in range(0, manifest.rows, _BATCH):
-        good = list(_readable(manifest, range(first, min(first + _BATCH, manifest.rows)), codec, refused))
-        if good:
-            tokens = codec.encode(Audio.batch([sound for _, sound in good]))
-            belief = lm.infer(tokens)
-            rows.extend(row for row, _ in good)
-            parts.append((belief.mean, belief.log_variance))
-            samples += int(tokens.lengths.sum())
-        progress(min(first + _BATCH, manifest.rows), manifest.rows)
-    if not rows:
-        raise DataError("; ".join(one["reason"] for one in refused[:3]))
-    _write(to, manifest.select(rows), *(torch.cat(column).numpy() for column in zip(*parts, strict=True)))
-    spent, seconds = time.perf_counter() - begin, samples / codec.spec.sample_rate
+    lengths: list[int] = []
+
+    def heard() -> Iterator[tuple[int, Numbers]]:
+        for row, sound, numbers in source.rows(sounds(manifest, source.sample_rate, refused)):
+            lengths.append(sound.samples.shape[1])
+            progress(row + 1, manifest.rows)
+            yield row, numbers
+        progress(manifest.rows, manifest.rows)
+        if not lengths:
+            raise DataError("; ".join(one["reason"] for one in refused[:3]))
+
+    vectors = (write_recordings if pool == "mean" else write_frames)(to, manifest, heard())
+    spent, seconds = time.perf_counter() - begin, sum(lengths) / source.sample_rate
     return EmbedReport(
-        files=len(rows),
+        files=len(lengths),
         failed=tuple(refused),
-        latent=lm.latent,
+        vectors=vectors,
+        latent=source.latent,
         audio_seconds=seconds,
         seconds=spent,
         real_time_factor=spent / seconds,
     )
 
 
-def _readable(
-    manifest: Manifest, rows: Sequence[int], codec: Codec, refused: list[dict[str, str]]
-) -> Iterator[tuple[int, Audio]]:
-    for row in rows:
-        try:
-            yield row, read(manifest.path(row), sample_rate=codec.spec.sample_rate)
-        except DataError as error:
-            refused.append({"path": str(manifest.table["path"][row].as_py()), "reason": str(error)})
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What makes numbers of recordings."""
+
+    sample_rate: int
+    latent: int
+    rows: Callable[[Clips], Iterator[tuple[int, Audio, Numbers]]]
 
 
-def _write(to: Path, manifest: Manifest, mean: np.ndarray, log_variance: np.ndarray) -> None:
-    paths, labels = manifest.table["path"].to_pylist(), manifest.labels()
-    texts = {"path": paths, **({"label": labels} if any(labels) else {})}
-    numbers = {"mean": mean, "log_variance": log_variance}
-    with replace_file(to) as temp:
-        if to.suffix == ".npz":
-            named = {name: np.array([text or "" for text in column]) for name, column in texts.items()}
-            np.savez(temp, allow_pickle=False, **named, **numbers)
+def _opened(run: RunName, pool: Pool) -> _Source:
+    name = heard_as(run).run
+    if not isinstance(load(name), LanguageModel):
+        encoder = load_encoder(run)
+        return _Source(encoder.sample_rate, encoder.dim, lambda clips: _encoded(encoder, clips, pool))
+    lm, codec = load_latent_lm(name)
+    if pool == "none":
+        raise ParameterError(f"{name} has one latent for each recording, found pool none; leave it out")
+    return _Source(codec.spec.sample_rate, lm.latent, lambda clips: _inferred(lm, codec, clips))
+
+
+def _encoded(encoder: Encoder, clips: Clips, pool: Pool) -> Iterator[tuple[int, Audio, Numbers]]:
+    for row, sound, frames in embeddings(encoder, clips):
+        if pool == "none":
+            seconds = torch.arange(len(frames), dtype=torch.float64) * (encoder.hop / encoder.sample_rate)
+            yield row, sound, {"frames": frames, "seconds": seconds}
         else:
-            lists = {name: pa.array(list(rows), pa.list_(pa.float32())) for name, rows in numbers.items()}
-            pq.write_table(pa.table({**texts, **lists}), temp)
+            yield row, sound, {"mean": frames.mean(0), "deviation": frames.std(0, unbiased=False)}
+
+
+def _inferred(lm: LatentLM, codec: Codec, clips: Clips) -> Iterator[tuple[int, Audio, Numbers]]:
+    for batch in batches(clips):
+        belief = lm.infer(codec.encode(Audio.batch(sound for _, sound in batch)))
+        for at, (row, sound) in enumerate(batch):
+            yield row, sound, {"mean": belief.mean[at], "log_variance": belief.log_variance[at]}

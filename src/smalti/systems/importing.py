@@ -13,6 +13,7 @@ from smalti.config import Settings, to_toml
 from smalti.core import StoreError, nearest
 from smalti.store import read_foreign_weights, save_weights
 from smalti.systems.almtokenizer import ALMTokenizerConfig, ModelConfig
+from smalti.systems.almtokenizer.config import TrainConfig
 from smalti.systems.almtokenizer.foreign import adopt_encodec
 from smalti.systems.vocoder import VocoderRunConfig
 from smalti.systems.vocoder.foreign import FORMATS as VOCODERS
@@ -106,7 +107,8 @@ def _ends(tensors: Mapping[str, Tensor], words: Mapping[str, Any], picture: str)
     if picture:
         raise StoreError(f"found the mel preset {picture} for encodec, which hears waveforms; leave --picture out")
     ends = adopt_encodec(tensors, words)
-    config, state = ALMTokenizerConfig(model=ModelConfig(sample_rate=ends.sample_rate, ends=ends.config)), ends.state()
+    model, train = ModelConfig(sample_rate=ends.sample_rate, ends=ends.config), TrainConfig(stage="autoencoder")
+    config, state = ALMTokenizerConfig(model=model, train=train), ends.state()
     return _Found(config, state, config.system, ends.config.kind, "", sum(value.numel() for value in state.values()))
 
 

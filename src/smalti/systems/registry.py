@@ -16,6 +16,7 @@ from smalti.core import (
     Encoder,
     LanguageModel,
     MaskedLM,
+    ParameterError,
     SpecError,
     StoreError,
     TokenLM,
@@ -23,11 +24,12 @@ from smalti.core import (
     fitted,
     nearest,
 )
-from smalti.features import Vocoder
+from smalti.features import LogMelEncoder, Vocoder
 from smalti.systems.hearing import RunName, heard_as, heard_through, seen
+from smalti.systems.pretrained import is_pretrained, load_pretrained
 from smalti.train import Engine, Recipe
 
-CONFIG, TOKENIZER = "config.toml", "tokenizer"
+CONFIG, TOKENIZER, LOG_MEL = "config.toml", "tokenizer", "log-mel"
 _HERE = Path(__file__).parent
 _Ability = TypeVar("_Ability")
 Model = Codec | LanguageModel | Vocoder
@@ -100,14 +102,24 @@ def load_codec_of(run: RunName, spec: TokenSpec) -> Codec:
     return fitted(load_codec(run), spec, f"the tokens beside {heard_as(run).run}")
 
 
-def load_encoder(run: RunName) -> Encoder:
-    """Open what hears sound as vectors: a run of an encoder, or of a codec that is one, at the rate named with it.
+def load_encoder(run: RunName, *, layer: int | None = None) -> Encoder:
+    """Open what hears sound as vectors.
 
+    Args:
+        run: a run of an encoder, or of a codec that is one, at the rate named with it; `log-mel`, which is always
+            there; or a folder of `transformers`.
+        layer: of a model of `transformers`, whose states are the vectors; None is the last.
     Raises:
         StoreError: as `load`.
-        SpecError, ParameterError: if it is something else, or does not have the rate.
+        SpecError, ParameterError: if it is something else, or does not have the rate or layer.
     """
     named = heard_as(run)
+    if is_pretrained(find_run(run)):
+        return load_pretrained(find_run(run), layer=layer)
+    if layer is not None:
+        raise ParameterError(f"found layer {layer} for {named.run}, which has none to choose from; leave it out")
+    if str(named.run) == LOG_MEL:
+        return LogMelEncoder()
     model = load(named.run)
     return _able(named.run, seen(model, named) if isinstance(model, Codec) else model, Encoder, "an encoder")
 

@@ -123,7 +123,8 @@ def _run(path: Path) -> Facts:
     try:
         model = load(path)
     except StoreError as error:
-        return {**facts, "finished": False, "missing": str(error)}
+        # a first stage is finished and yet no model
+        return {**facts, "finished": run.weights_path.is_file(), "missing": str(error)}
     facts["finished"] = True
     if isinstance(model, SaysItsSize):
         facts["parameter_count"] = model.parameter_count

@@ -5,6 +5,7 @@ from smalti.train.engine import Engine, EngineSettings
 from smalti.train.interrupts import Interrupted
 from smalti.train.loop import Cadence, FitReport, fit
 from smalti.train.muon import Muon
+from smalti.train.prior import FittedPrior, fit_prior, load_prior, save_prior
 from smalti.train.progress import Progress, progress_bar
 from smalti.train.recipe import BeginsElsewhere, NamesClips, Recipe, Samples, ShowsSamples
 from smalti.train.runs import RunFolder
@@ -18,6 +19,7 @@ __all__ = [
     "Engine",
     "EngineSettings",
     "FitReport",
+    "FittedPrior",
     "Interrupted",
     "Muon",
     "NamesClips",
@@ -30,7 +32,10 @@ __all__ = [
     "Schedule",
     "ShowsSamples",
     "fit",
+    "fit_prior",
+    "load_prior",
     "progress_bar",
+    "save_prior",
     "set_rate",
     "update",
 ]

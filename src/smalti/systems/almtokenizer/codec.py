@@ -106,6 +106,7 @@ class ALMTokenizer:
 
         Raises:
             SpecError: if the audio is at another rate.
+            DataError: if a sample is NaN, infinite or beyond any sense.
         """
         spec, latents = self.spec, self._latents(audio)
         codes = self.net.quantizer.encode(latents.mT, depth=self.codebooks).to(audio.lengths.device)
@@ -180,8 +181,8 @@ class ALMTokenizer:
             )
         analysis = Analysis(self.net, self.window, batch=len(audio.lengths))
         pieces = audio.zero_padded().samples.split(_PIECE, dim=1)
-        queries = torch.cat([*(analysis.push(piece) for piece in pieces), analysis.flush()], dim=1)
-        return self.net.to_codes(queries)
+        latents = [self.net.to_codes(analysis.push(piece)) for piece in pieces]
+        return torch.cat([*latents, self.net.to_codes(analysis.flush())], dim=1)
 
     def _heard(self, vectors: Float[Tensor, "batch query dim"], lengths: Int64[Tensor, " batch"]) -> Audio:
         """Sound of vectors; those behind an item's own change nothing."""

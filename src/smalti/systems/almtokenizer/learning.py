@@ -19,6 +19,7 @@ from smalti.systems.almtokenizer.config import ALMTokenizerConfig, LambdasConfig
 from smalti.systems.almtokenizer.depth import DepthGPT
 from smalti.systems.almtokenizer.mae import MaskedFrames
 from smalti.systems.almtokenizer.net import QueryNet, Rebuilt
+from smalti.systems.almtokenizer.prior import prior_centres
 
 BESIDE = "back.from_hidden."
 """What a back hears of the decoder beside its guess, where it does: another decoder's has another meaning."""
@@ -50,11 +51,12 @@ class LearningNet(nn.Module):
 
         Raises:
             ParameterError: if the settings do not fit each other.
+            StoreError: if they name a prior that cannot be read.
         """
         super().__init__()
         stage, lambdas, codes = config.train.stage, config.train.lambdas, config.model.codes
         self._stage: Stage = stage
-        self.codec = QueryNet(config.model)
+        self.codec = QueryNet(config.model, centres=prior_centres(codes))
         _refuse_idle(stage, lambdas, self.codec)
         self.mae = MaskedFrames(config.mae, dim=self.codec.front.dim) if lambdas.mae else None
         self.depth = (

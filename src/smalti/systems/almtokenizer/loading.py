@@ -7,7 +7,7 @@ from smalti.core import StoreError
 from smalti.store import load_weights
 from smalti.systems.almtokenizer.codec import ALMTokenizer
 from smalti.systems.almtokenizer.config import ALMTokenizerConfig
-from smalti.systems.almtokenizer.net import QueryNet
+from smalti.systems.almtokenizer.net import CENTRES, QueryNet
 from smalti.train import RunFolder
 
 
@@ -26,7 +26,8 @@ def load_almtokenizer(folder: Path) -> ALMTokenizer:
             f"{folder} is a first stage, which knows no codes; train the second on it: "
             f"smalti train almtokenizer/stage2 --load-path {folder}"
         )
-    net = QueryNet(config.model)
+    # the centres of a prior are among the weights: the file that they came from is not asked for again
+    net = QueryNet(config.model, centres=weights.tensors.get(CENTRES) if config.model.codes.prior else None)
     try:
         net.load_state_dict(weights.tensors)
     except RuntimeError:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from smalti.core import ParameterError
-from smalti.quantize import Quantized, ResidualVectorQuantizer
+from smalti.quantize import PriorQuantizer, Quantized, ResidualVectorQuantizer
 from smalti.systems.almtokenizer.config import ModelConfig, SpectralEndsConfig
 from smalti.systems.almtokenizer.ends import Back, Front
 from smalti.systems.almtokenizer.query import QueryDecoder, QueryEncoder
@@ -48,6 +48,10 @@ class Rebuilt(NamedTuple):
     parts: Float[Tensor, "codebook batch code query"] | None
 
 
+CENTRES = "quantizer.layers.0.vectors"
+"""Where the code vectors of the first codebook are among the weights."""
+
+
 class QueryNet(nn.Module):
     """Samples to queries, queries to codes, codes to samples.
 
@@ -57,11 +61,14 @@ class QueryNet(nn.Module):
         hop: samples of a frame.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, *, centres: Float[Tensor, "centre feature"] | None = None) -> None:
         """Lay the net out, unlearnt.
 
+        Args:
+            config: of the model.
+            centres: of the fixed first codebook, if there is one; they become part of the net's weights.
         Raises:
-            ParameterError: if the settings do not fit each other.
+            ParameterError: if the settings do not fit each other, or the centres do not fit them.
         """
         super().__init__()
         low, high = config.windows
@@ -78,7 +85,12 @@ class QueryNet(nn.Module):
         self.encoder = QueryEncoder(config.encoder, dim=dim)
         self.to_codes = nn.Linear(config.encoder.width, codes.dim)
         self.quantizer = ResidualVectorQuantizer(
-            dim=codes.dim, codebooks=codes.codebooks, vocab=codes.vocab, decay=codes.decay, restarts=codes.restarts
+            dim=codes.dim,
+            codebooks=codes.codebooks,
+            vocab=codes.vocab,
+            decay=codes.decay,
+            restarts=codes.restarts,
+            first=None if centres is None else PriorQuantizer(centres, dim=codes.dim),
         )
         self.decoder = QueryDecoder(config.decoder, dim=codes.dim)
         self.to_frames = nn.Linear(config.decoder.width, dim)

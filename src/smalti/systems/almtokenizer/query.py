@@ -34,7 +34,9 @@ class QueryEncoder(nn.Module):
         """The vectors of all windows, or with a cache of the next ones; `frames` is a multiple of `window` long."""
         # float, so that in reduced precision the residual path keeps what the layers add to it
         groups = self.project_in(frames).float().unflatten(1, (-1, window))
-        query = self.query.to(groups).expand(*groups.shape[:2], 1, -1)
+        # Differs: the query begins with the mean of its frames and a mask with its query, so that what is gathered and
+        # spread need not first be found by attention
+        query = self.query + groups.mean(dim=2, keepdim=True)
         rows = torch.cat([groups, query], dim=2).flatten(1, 2)
         return self.transformer(rows, cache=cache)[:, window :: window + 1]
 
@@ -53,7 +55,7 @@ class QueryDecoder(nn.Module):
     ) -> Float[Tensor, "batch frame width"]:
         """`window` vectors for each query, or with a cache for each of the next ones."""
         heads = self.project_in(queries).float()[:, :, None]
-        masks = self.mask.to(heads).expand(*heads.shape[:2], window, -1)
+        masks = (self.mask + heads).expand(-1, -1, window, -1)
         rows = torch.cat([heads, masks], dim=2).flatten(1, 2)
         heard = self.transformer(rows, cache=cache).unflatten(1, (-1, window + 1))
         return heard[:, :, 1:].flatten(1, 2)

@@ -26,11 +26,12 @@ from smalti.systems.almtokenizer.judging import SoundAdversary
 from smalti.systems.almtokenizer.learning import LearningNet, Learnt
 from smalti.systems.almtokenizer.mae import hide_frames
 from smalti.systems.almtokenizer.objective import Objective, yardstick
-from smalti.systems.almtokenizer.stages import ends_of, is_end, take_ends
+from smalti.systems.almtokenizer.stages import ends_of, is_end, level_ends, take_ends
 from smalti.train import Engine, Muon, Samples, Schedule, set_rate, update
 
 _SHOWN = 3
 _SHOWN_WINDOWS = (3, 6, 10)
+_LEVEL_BATCHES = 8  # among whose frames a first stage finds their deviation
 _HIDE = 2  # so that hidden frames are drawn apart from everything else of a step
 
 
@@ -169,8 +170,10 @@ class ALMTokenizerRecipe:
             self.adversary.load_state_dict(state["adversary"])
 
     def weights(self) -> Weights:
-        """Net and codebooks; of a first stage the ends alone."""
+        """Net and codebooks; of a first stage the ends alone, their frames brought to a deviation of one."""
         kept = {name: value for name, value in self.net.state_dict().items() if self._whole or is_end(name)}
+        if not self._whole:
+            kept |= level_ends(self.net, [self.engine.move(self.batch(step).sound) for step in range(_LEVEL_BATCHES)])
         return Weights(kept, {"system": self.config.system})
 
     def part_of(self, run: Path) -> Weights:

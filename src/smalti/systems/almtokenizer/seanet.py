@@ -68,6 +68,19 @@ class SeanetBack(nn.Module):
         return samples[:, 0], past
 
 
+def levelled(front: SeanetFront, back: SeanetBack, levels: Float[Tensor, " dim"]) -> dict[str, Tensor]:
+    """Their tensors, by the names of a whole net, with each number of a frame divided by its level.
+
+    What both make of a sound together stays as it is: the front's last layer is linear, and so is the back's first.
+    """
+    state = {f"front.{name}": value for name, value in front.state_dict().items()}
+    state |= {f"back.{name}": value for name, value in back.state_dict().items()}
+    for name in ("front.net.last.weight", "front.net.last.bias"):
+        state[name] = state[name] / levels.view(-1, *[1] * (state[name].ndim - 1))
+    state["back.net.first.weight"] = state["back.net.first.weight"] * levels[:, None]
+    return state
+
+
 def seanet_sizes(config: SeanetEndsConfig) -> SeanetSizes:
     """The house's SEANet at these sizes."""
     return SeanetSizes(

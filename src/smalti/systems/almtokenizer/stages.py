@@ -4,10 +4,12 @@ Source: Yang et al. 2025 (ALMTokenizer, arXiv:2504.10344), two-stage training.
 """
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from smalti.config import load_settings
@@ -17,6 +19,7 @@ from smalti.store.checksums import sha256
 from smalti.systems.almtokenizer.config import ALMTokenizerConfig, ModelConfig
 from smalti.systems.almtokenizer.learning import BESIDE
 from smalti.systems.almtokenizer.net import QueryNet
+from smalti.systems.almtokenizer.seanet import SeanetBack, SeanetFront, levelled
 from smalti.train import RunFolder
 
 PART = "ends"
@@ -50,6 +53,21 @@ def ends_of(folder: Path, net: QueryNet) -> Weights:
     if wrong:
         raise SpecError(f"the ends of {folder} are others: {'; '.join(wrong[:4])}; give both stages the same")
     return Weights(tensors, {"part": PART, "run": folder.resolve().name, "sha256": sha256(run.weights_path)})
+
+
+@torch.no_grad()
+def level_ends(net: QueryNet, sounds: Sequence[Float[Tensor, "batch _"]]) -> dict[str, Tensor]:
+    """Ends that have learnt, with frames whose every number has a deviation of one over these sounds.
+
+    Nothing tells a first stage how large its frames are to be; query nets and codes want to know. Ends without weights
+    between sound and frames stay as they are: nothing is given for them.
+    """
+    front, back = net.front, net.back
+    if not (isinstance(front, SeanetFront) and isinstance(back, SeanetBack)):
+        return {}
+    frames = torch.cat([front.forward(sound).flatten(0, 1) for sound in sounds])
+    deviation = frames.std(dim=0, correction=0)
+    return levelled(front, back, deviation.clamp(min=1e-3 * float(deviation.max())).clamp(min=1e-8))
 
 
 def take_ends(net: QueryNet, part: Weights) -> None:

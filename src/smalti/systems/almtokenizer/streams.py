@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
+from smalti.audio.limits import MAX_MAGNITUDE
+from smalti.core import DataError, ParameterError
 from smalti.nn.ring import RingCache
 from smalti.systems.almtokenizer.ends import Past
 from smalti.systems.almtokenizer.net import QueryNet
@@ -41,7 +43,12 @@ class Analysis:
         self._cache: RingCache = self._net.encoder.transformer.cache(self._batch, device)
 
     def push(self, samples: Float[Tensor, "batch sample"]) -> Float[Tensor, "batch query width"]:
-        """The queries whose windows, and what lies `ahead` of them, have come."""
+        """The queries whose windows, and what lies `ahead` of them, have come.
+
+        Raises:
+            DataError: if a sample is NaN, infinite or beyond any sense: it would spoil all that comes after it.
+        """
+        _require_sound(samples, self._heard, self._net.config.sample_rate)
         self._heard += samples.shape[1]
         return self._steps(samples)
 
@@ -137,7 +144,14 @@ class ALMEncoderStream:
 
     @torch.no_grad()
     def push(self, block: Float[Tensor, " sample"]) -> Int64[Tensor, "codebook frame"]:
-        """Codes of the windows that are complete with what lies ahead of them."""
+        """Codes of the windows that are complete with what lies ahead of them.
+
+        Raises:
+            ParameterError: if it is more than one channel.
+            DataError: as of `Analysis.push`.
+        """
+        if block.dim() != 1:
+            raise ParameterError(f"found a block of the shape {list(block.shape)}, wanted samples of one channel; mix")
         return self._codes(self._analysis.push(block[None]))
 
     @torch.no_grad()
@@ -166,6 +180,15 @@ class ALMDecoderStream:
     def flush(self) -> Float[Tensor, " sample"]:
         """The rest, up to the end of the last window."""
         return self._synthesis.flush()[0].cpu()
+
+
+def _require_sound(samples: Tensor, before: int, sample_rate: int) -> None:
+    if samples.numel() and not bool(samples.abs().amax() <= MAX_MAGNITUDE):  # NaN compares as false
+        row, place = (int(i) for i in (~(samples.abs() <= MAX_MAGNITUDE)).nonzero()[0])
+        where = f"at {(before + place) / sample_rate:.3f} s" + (f" of item {row}" if len(samples) > 1 else "")
+        raise DataError(
+            f"a sample {where} is {float(samples[row, place]):g}, which is no sound; repair or leave it out"
+        )
 
 
 def _block(hop: int, sample_rate: int, batch: int) -> int:
