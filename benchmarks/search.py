@@ -84,7 +84,7 @@ def build(folder: Path, roots: Strings, generator: np.random.Generator) -> None:
 
 
 def timed(work: Callable[[np.ndarray], Sequence[Hit]], queries: Strings) -> tuple[list[Sequence[Hit]], float]:
-    """Hits of every query, and the median of CPU milliseconds that one takes."""
+    """Hits of every query, and the mean of CPU milliseconds that one takes."""
     work(queries[0])
     hits: list[Sequence[Hit]] = []
     taken: list[float] = []
@@ -104,18 +104,21 @@ def measure(folder: Path, roots: Strings, generator: np.random.Generator, *, tru
     begins = [int(generator.integers(0, len(roots[i]) - 15)) for i in chosen]
     excerpts = edited([roots[i][b : b + 15] for i, b in zip(chosen, begins, strict=True)], generator)
     for name, queries, inside in (("whole", whole, False), ("excerpt", excerpts, True)):
+        true: list[Sequence[Hit]] = []
+        if truths:
+            everything = SearchSettings(exhaustive=True, inside=inside)
+            true, ms = timed(lambda query, own=everything: search(index, tokens(query), own), queries[:truths])
+            print(f"  {name}, everything: {ms:.0f} ms, family {family(true, chosen):.3f}")
         for candidates in (200, 1000):
-            own = SearchSettings(candidates=candidates, inside=inside)
-            hits, ms = timed(lambda query, own=own: search(index, tokens(query), own), queries)
-            family = statistics.fmean(
-                any(h.label == str(i) for h in found) for found, i in zip(hits, chosen, strict=True)
-            )
-            print(f"  {name}, {candidates} candidates: {ms:.2f} ms, family {family:.3f}", end="")
-            if truths:
-                everything = SearchSettings(exhaustive=True, inside=inside)
-                true, slow = timed(lambda query, e=everything: search(index, tokens(query), e), queries[:truths])
-                print(f", recall@10 {recall(hits, true):.3f}; exhaustive {slow:.0f} ms", end="")
-            print()
+            some = SearchSettings(candidates=candidates, inside=inside)
+            hits, ms = timed(lambda query, own=some: search(index, tokens(query), own), queries)
+            found = f"recall@10 {recall(hits, true):.3f}, " if truths else ""
+            print(f"  {name}, {candidates} candidates: {ms:.2f} ms, {found}family {family(hits, chosen):.3f}")
+
+
+def family(hits: Sequence[Sequence[Hit]], roots: Sequence[int]) -> float:
+    """Share of queries with one of their family among the hits."""
+    return statistics.fmean(any(h.label == str(i) for h in found) for found, i in zip(hits, roots, strict=False))
 
 
 def recall(hits: Sequence[Sequence[Hit]], truth: Sequence[Sequence[Hit]]) -> float:

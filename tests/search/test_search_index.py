@@ -109,6 +109,22 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_answers(tmp_path, step):
     assert number > 60
 
 
+def test_killed_again_over_what_a_kill_left_the_index_stays_readable(tmp_path, monkeypatch):
+    few = dict(list(SOUNDS.items())[:4])
+    with monkeypatch.context() as patched:
+        patched.setattr(building.shutil, "rmtree", lambda *_, **__: None)
+        indexed(tmp_path / "left", few)
+    assert list((tmp_path / "left" / "staged").iterdir())
+    wanted, number = answers(tmp_path / "left"), 0
+    shutil.copytree(tmp_path / "left", tmp_path / "cut")
+    while dies(lambda: indexed(tmp_path / "cut", few), number):
+        assert answers(tmp_path / "cut") == wanted
+        shutil.rmtree(tmp_path / "cut")
+        shutil.copytree(tmp_path / "left", tmp_path / "cut")
+        number += 2
+    assert number > 5 and answers(tmp_path / "cut") == wanted and verify_index(tmp_path / "cut") == []
+
+
 def test_a_killed_addition_leaves_the_old_index_as_it_was_and_keeps_what_was_heard(tmp_path):
     names = list(SOUNDS)
     indexed(tmp_path, {name: SOUNDS[name] for name in names[:4]})

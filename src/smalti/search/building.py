@@ -8,7 +8,7 @@ makes the same segments.
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from smalti.search.contents import (
     save_contents,
 )
 from smalti.search.passages import PASSAGES, RECORDINGS, Entry, Passages, read_passages
-from smalti.search.segments import MOST_PASSAGES, write_segment
+from smalti.search.segments import MOST_PASSAGES, segment_name, write_segment
 from smalti.search.staging import read_staged, stage
 from smalti.search.strings import collapse, require_codebook
 from smalti.store import clean_temps, lock
@@ -118,7 +118,7 @@ def remove_from_index(folder: Path, paths: Sequence[str]) -> IndexReport:
         known = {path for segment in before.segments for path in _passages(folder, segment).paths}
         unknown = [path for path in paths if path not in known]
         if unknown:
-            raise ParameterError(f"{folder} holds no recording {unknown[0]!r}; `smalti show` lists what it holds")
+            raise ParameterError(f"{folder} holds no recording {unknown[0]!r}; name it as it was when it was indexed")
         contents = _saved(folder, before, _without(folder, before, set(paths)))
     return _report(contents, removed=len(set(paths)))
 
@@ -173,8 +173,13 @@ def _saved(folder: Path, contents: Contents, segments: list[Segment]) -> Content
 
 
 def _segments(folder: Path, contents: Contents, passages: Passages) -> list[Segment]:
+    """Segments of these passages. One that the index has already is taken as it is: others may be reading it."""
+    there = {one.name: one for one in contents.segments}
+    spec, settings = contents.spec, contents.settings
     parts = passages.split(MOST_PASSAGES)
-    return [write_segment(folder, part, spec=contents.spec, settings=contents.settings) for part in parts]
+    return [
+        there.get(segment_name(part)) or write_segment(folder, part, spec=spec, settings=settings) for part in parts
+    ]
 
 
 def _without(folder: Path, contents: Contents, paths: set[str]) -> list[Segment]:
@@ -206,7 +211,7 @@ def _mended(folder: Path, spec: TokenSpec, settings: IndexSettings) -> Contents:
         if not problems:
             segments.append(segment)
         elif not lost:
-            segments += _segments(folder, contents, _passages(folder, segment))
+            segments += _segments(folder, replace(contents, segments=()), _passages(folder, segment))
     return Contents(contents.spec, contents.settings, tuple(segments))
 
 

@@ -12,8 +12,6 @@ from smalti.search.passages import Passages
 from smalti.search.ranking import SecondScore, distances, draw, shared_pairs, shared_time, stretch, tied
 from smalti.search.strings import TokenString
 
-_OVERLAPS = 4  # passages ranked for every hit asked for, where overlapping windows give one hit together
-
 Pile = tuple[Passages, Int64[np.ndarray, " row"]]
 
 
@@ -80,26 +78,10 @@ class Ranked:
 
 
 def ranked(
-    piles: Sequence[Pile],
-    query: TokenString,
-    settings: SearchSettings,
-    *,
-    second: SecondScore = shared_time,
-    most: int | None = None,
+    piles: Sequence[Pile], query: TokenString, settings: SearchSettings, *, second: SecondScore = shared_time
 ) -> Ranked:
-    """Rows of some passages in the order of their nearness to a query.
-
-    Args:
-        most: rows wanted; those that tie with the last one come too. None gives all.
-    """
-    places = [(passages, row) for passages, rows in piles for row in rows.tolist()]
-    parts = [distances(query.text, passages, rows, inside=settings.inside) for passages, rows in piles]
-    distance = np.concatenate([np.zeros(0), *parts])
-    order = np.argsort(distance, kind="stable")
-    if most is not None and len(order) > most:
-        order = order[: np.searchsorted(distance[order], distance[order[most - 1]], side="right")]
-    found = Ranked([places[i] for i in order.tolist()], distance[order], np.zeros(len(order)))
-    return _settled(found, query, settings, second)
+    """Rows of some passages in the order of their nearness to a query."""
+    return _settled(_by_distance(piles, query, settings), query, settings, second)
 
 
 def hits(
@@ -111,8 +93,34 @@ def hits(
     second: SecondScore = shared_time,
 ) -> list[Hit]:
     """The nearest places of some passages' rows, no two of them overlapping."""
-    overlaps = _OVERLAPS if any(passages.windowed.any() for passages, _ in piles) else 1
-    found = ranked(piles, query, settings, second=second, most=overlaps * settings.top)
+    everything = _by_distance(piles, query, settings)
+    most = settings.top
+    while True:  # overlapping windows give one hit together: then more of them must be ranked
+        nearest = _settled(_nearest(everything, most), query, settings, second)
+        given = _apart(nearest, query, spec, settings)
+        if len(given) == settings.top or len(nearest.places) == len(everything.places):
+            return given
+        most *= 4
+
+
+def _by_distance(piles: Sequence[Pile], query: TokenString, settings: SearchSettings) -> Ranked:
+    places = [(passages, row) for passages, rows in piles for row in rows.tolist()]
+    parts = [distances(query.text, passages, rows, inside=settings.inside) for passages, rows in piles]
+    distance = np.concatenate([np.zeros(0), *parts])
+    order = np.argsort(distance, kind="stable")
+    return Ranked([places[i] for i in order.tolist()], distance[order], np.zeros(len(order)))
+
+
+def _nearest(found: Ranked, most: int) -> Ranked:
+    """The first of them, and all that tie with the last one."""
+    if len(found.places) <= most:
+        return found
+    end = int(np.searchsorted(found.distance, found.distance[most - 1], side="right"))
+    return Ranked(found.places[:end], found.distance[:end], found.second[:end].copy())
+
+
+def _apart(found: Ranked, query: TokenString, spec: TokenSpec, settings: SearchSettings) -> list[Hit]:
+    """The first hits of which no two overlap."""
     taken: dict[str, list[tuple[float, float]]] = {}
     given: list[Hit] = []
     for (passages, row), distance in zip(found.places, found.distance.tolist(), strict=True):

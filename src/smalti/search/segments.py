@@ -24,20 +24,24 @@ _HEAP = 128_000_000  # bytes that the text index may fill before it writes
 
 
 def write_segment(folder: Path, passages: Passages, *, spec: TokenSpec, settings: IndexSettings) -> Segment:
-    """Write a segment of an index; equal recordings in equal order give the same name.
+    """Write a segment of an index.
 
     Raises:
         StoreError: if there is no space left.
     """
-    files = passage_files(passages)
-    name = hashlib.sha256(b"".join(files.values())).hexdigest()[:16]
+    name = segment_name(passages)
     place = folder / SEGMENTS / name
     with replace_folder(place) as temp:
-        for file, data in files.items():
+        for file, data in passage_files(passages).items():
             (temp / file).write_bytes(data)
         _write_terms(temp / _TERMS, passages, vocab=spec.vocab, triples=settings.triples)
     digests = {file: sha256(place / file) for file in files_of(place)}
     return Segment(name, passages.recordings.num_rows, len(passages), digests)
+
+
+def segment_name(passages: Passages) -> str:
+    """Equal recordings in equal order have the same name."""
+    return hashlib.sha256(b"".join(passage_files(passages).values())).hexdigest()[:16]
 
 
 class OpenSegment:
