@@ -12,7 +12,7 @@ from smalti.search.passages import Passages
 from smalti.search.ranking import SecondScore, distances, draw, shared_pairs, shared_time, stretch, tied
 from smalti.search.strings import TokenString
 
-Pile = tuple[Passages, Int64[np.ndarray, " row"]]
+Pile = tuple[Passages, Int64[np.ndarray, " _"]]  # segments hold different numbers of passages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
