@@ -15,6 +15,7 @@ STEPS = {
     "melvqvae/textures": 60,
     "melvqvae/tiny": 60,
     "vocoder/tiny": 60,
+    "almtokenizer/tiny": 40,
     "almtokenizer/stage1": 60,
     "almtokenizer/stage2": 60,
     "synthformer/tiny": 60,
@@ -42,9 +43,10 @@ def data(tmp_path_factory):
         ["encode", codec, "--data", sounds / "manifest.csv", "--to", tokens],
     ):
         assert run([str(word) for word in line]) == 0
-    codecs = ("melvqvae/textures", "melvqvae/tiny", "vocoder/tiny", "almtokenizer/stage1", "almtokenizer/stage2")
+    manifests = ("melvqvae/textures", "melvqvae/tiny", "vocoder/tiny")
+    manifests += ("almtokenizer/tiny", "almtokenizer/stage1", "almtokenizer/stage2")
     models = ("synthformer/tiny", "melgpt/tiny", "melgpt/masked", "melgpt/vae")
-    return {**dict.fromkeys(codecs, sounds), **dict.fromkeys(models, tokens)}
+    return {**dict.fromkeys(manifests, sounds), **dict.fromkeys(models, tokens)}
 
 
 @pytest.mark.parametrize("preset", STEPS)
