@@ -7,10 +7,13 @@ root, 20 % of them edited, looked for inside. Recall@10 is against the exhaustiv
 the share of excerpts with one of their family among the first ten. Milliseconds are of this process's CPU, for others
 work on the machine too.
 
+`rapidfuzz alone` gives distances and no more; `all` also ranks, and places what was found.
+
 The million is built and searched in processes of its own, so that the memory told is that of the search alone.
 `python benchmarks/search.py 100000` leaves the million out.
 """
 
+import json
 import resource
 import statistics
 import subprocess
@@ -21,6 +24,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import rapidfuzz
 import torch
 
 from smalti.core import Tokens, TokenSpec
@@ -95,30 +99,50 @@ def timed(work: Callable[[np.ndarray], Sequence[Hit]], queries: Strings) -> tupl
     return hits, statistics.fmean(taken)
 
 
-def measure(folder: Path, roots: Strings, generator: np.random.Generator, *, truths: int) -> None:
-    start = time.process_time()
-    index = SearchIndex.open(folder)
-    print(f"  opened and checked in {time.process_time() - start:.2f} CPU s")
+def queries_of(roots: Strings, generator: np.random.Generator) -> list[tuple[str, Strings, Strings]]:
+    """Label, whole copies and excerpts of some roots, all edited."""
     chosen = generator.choice(len(roots), QUERIES, replace=False).tolist()
     whole = edited([roots[i] for i in chosen], generator)
     begins = [int(generator.integers(0, len(roots[i]) - 15)) for i in chosen]
     excerpts = edited([roots[i][b : b + 15] for i, b in zip(chosen, begins, strict=True)], generator)
-    for name, queries, inside in (("whole", whole, False), ("excerpt", excerpts, True)):
+    return [(str(i), one, other) for i, one, other in zip(chosen, whole, excerpts, strict=True)]
+
+
+def measure(folder: Path, *, truths: int) -> None:
+    asked = json.loads((folder.parent / f"{folder.name}.json").read_text("utf-8"))
+    start = time.process_time()
+    index = SearchIndex.open(folder)
+    print(f"  opened and checked in {time.process_time() - start:.2f} CPU s")
+    labels = [label for label, _, _ in asked]
+    for name, place, inside in (("whole", 1, False), ("excerpt", 2, True)):
+        queries = [np.array(one[place], np.int64) for one in asked]
         true: list[Sequence[Hit]] = []
         if truths:
+            print(f"  {name}, all by rapidfuzz alone: {plain(index, queries[:20], inside=inside):.0f} ms")
             everything = SearchSettings(exhaustive=True, inside=inside)
             true, ms = timed(lambda query, own=everything: search(index, tokens(query), own), queries[:truths])
-            print(f"  {name}, everything: {ms:.0f} ms, family {family(true, chosen):.3f}")
+            print(f"  {name}, all: {ms:.0f} ms, family {family(true, labels):.3f}")
         for candidates in (200, 1000):
             some = SearchSettings(candidates=candidates, inside=inside)
             hits, ms = timed(lambda query, own=some: search(index, tokens(query), own), queries)
             found = f"recall@10 {recall(hits, true):.3f}, " if truths else ""
-            print(f"  {name}, {candidates} candidates: {ms:.2f} ms, {found}family {family(hits, chosen):.3f}")
+            print(f"  {name}, {candidates} candidates: {ms:.2f} ms, {found}family {family(hits, labels):.3f}")
+    print(f"  {resident():.0f} MB resident at most")
 
 
-def family(hits: Sequence[Sequence[Hit]], roots: Sequence[int]) -> float:
+def plain(index: SearchIndex, queries: Strings, *, inside: bool) -> float:
+    """Mean of CPU milliseconds in which rapidfuzz compares a query with every string, without an order or a place."""
+    texts = [text for one in index.segments for text in one.passages.texts(np.arange(len(one)))]
+    scorer = rapidfuzz.fuzz.partial_ratio if inside else rapidfuzz.distance.Levenshtein.distance
+    start = time.process_time()
+    for query in queries:
+        rapidfuzz.process.cdist(["".join(map(chr, query.tolist()))], texts, scorer=scorer)
+    return 1000 * (time.process_time() - start) / len(queries)
+
+
+def family(hits: Sequence[Sequence[Hit]], labels: Sequence[str]) -> float:
     """Share of queries with one of their family among the hits."""
-    return statistics.fmean(any(h.label == str(i) for h in found) for found, i in zip(hits, roots, strict=False))
+    return statistics.fmean(any(h.label == label for h in found) for found, label in zip(hits, labels, strict=False))
 
 
 def recall(hits: Sequence[Sequence[Hit]], truth: Sequence[Sequence[Hit]]) -> float:
@@ -135,30 +159,26 @@ def resident() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main(count: int, *, only: str = "", folder: str = "") -> None:
+def main(count: int, folder: Path, part: str = "both") -> None:
     torch.set_num_threads(1)
     for name, draw in (("even", even), ("chain", chain)):
-        generator = np.random.default_rng(7)
-        roots = draw(count // FAMILY, generator)
-        with tempfile.TemporaryDirectory() as own:
-            place = Path(folder or own) / name
-            if only != "search":
-                print(f"{name}, {count:,} sequences")
-                build(place, roots, generator)
-            if only != "build":
-                generator = np.random.default_rng(8)
-                measure(place, roots, generator, truths=0 if count > 200_000 else TRUTHS)
-                print(f"  {resident():.0f} MB resident at most")
-
-
-def million() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        for part in ("build", "search"):
-            subprocess.run([sys.executable, __file__, "1000000", part, folder], check=True)
+        print(f"{name}, {count:,} sequences")
+        if part in ("build", "both"):
+            generator = np.random.default_rng(7)
+            roots = draw(count // FAMILY, generator)
+            build(folder / name, roots, generator)
+            asked = [(label, one.tolist(), other.tolist()) for label, one, other in queries_of(roots, generator)]
+            (folder / f"{name}.json").write_text(json.dumps(asked), "utf-8")
+            del roots
+        if part in ("search", "both"):
+            measure(folder / name, truths=0 if count > 200_000 else TRUTHS)
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    main(int(given[0]) if given else 100_000, **dict(zip(("only", "folder"), given[1:], strict=False)))
-    if not given:
-        million()
+    if len(sys.argv) > 2:
+        main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    else:
+        with tempfile.TemporaryDirectory() as own:
+            main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000, Path(own))
+            for step in () if len(sys.argv) > 1 else ("build", "search"):
+                subprocess.run([sys.executable, __file__, "1000000", f"{own}/million", step], check=True)

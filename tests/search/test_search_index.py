@@ -220,6 +220,18 @@ def test_what_cannot_be_is_refused_in_words(tmp_path):
     assert len(SearchIndex.open(tmp_path)) == 11
 
 
+def test_runs_of_any_length_keep_their_time_when_segments_are_joined(tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "_MOST_SMALL", 2)
+    runs = {"x": np.repeat([3, 4], [2, 300]), "y": np.repeat([5, 6], [7, 70_000]), "z": np.repeat([8, 9], [1, 2])}
+    for name, sound in runs.items():
+        indexed(tmp_path, {name: sound})
+    index = SearchIndex.open(tmp_path)
+    assert len(index.segments) == 1
+    for name, sound in runs.items():
+        (hit,) = search(index, tokens(sound), SearchSettings(top=1))
+        assert (hit.path, hit.end) == (name, pytest.approx(len(sound) * SPEC.hop / SPEC.sample_rate))
+
+
 def test_a_sound_of_no_tokens_is_kept_but_never_found(tmp_path):
     for _ in range(2):
         report = indexed(tmp_path / "empty", {"nothing": np.zeros(0, np.int64)})

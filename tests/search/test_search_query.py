@@ -74,6 +74,20 @@ def test_overlapping_windows_give_one_hit(tmp_path):
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
 
 
+def test_whole_recordings_and_places_in_long_ones_are_measured_alike(tmp_path):
+    long = {f"l{i}": sound for i, sound in enumerate(melodies(10, seed=4, tokens_each=70))}
+    indexed(tmp_path, {**SOUNDS, **long})
+    index = SearchIndex.open(tmp_path)
+    kinds = set()
+    for seed, name in enumerate([*list(SOUNDS)[::15], *long]):
+        hits = search(index, tokens(edited({**SOUNDS, **long}[name], seed)), SearchSettings(top=30, exhaustive=True))
+        assert hits[0].path == name
+        for hit in hits:
+            assert hit.score == pytest.approx(1 - hit.edit_distance / max(hit.tokens, hit.query_tokens))
+            kinds.add((hit.path[0], hit.score > 0))
+    assert ("l", True) in kinds and len(kinds) >= 4
+
+
 def test_an_excerpt_is_found_inside_a_short_recording_only_if_asked(index):
     excerpt = collapse(tokens(SOUNDS["b010"]))[0].codes[5:13]
     inside = search(index, tokens(excerpt), SearchSettings(top=1, inside=True))[0]

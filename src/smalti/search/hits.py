@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from smalti.core import ParameterError, TokenSpec
 from smalti.search.engines import rapidfuzz
 from smalti.search.passages import Passages
-from smalti.search.ranking import SecondScore, distances, draw, shared_pairs, shared_time, stretch, tied
+from smalti.search.ranking import SecondScore, aligned, distances, draw, shared_pairs, shared_time, tied
 from smalti.search.strings import TokenString
 
 Pile = tuple[Passages, Int64[np.ndarray, " _"]]  # segments hold different numbers of passages
@@ -48,7 +48,7 @@ class Hit:
         score: 1 (equal strings) down to 0 (nothing in common): one less the edit distance per token.
         edit_distance: edits between the strings.
         shared_ngrams: pairs of neighbouring tokens that both have.
-        tokens: of the stretch found; those of the query are as many as `query_tokens`.
+        tokens: of the stretch found, and of the query or, if that is longer than a window, of its part: `query_tokens`.
     """
 
     path: str
@@ -141,7 +141,7 @@ def _settled(found: Ranked, query: TokenString, settings: SearchSettings, second
     places = [found.places[i] for i in equal.tolist()]
     found.second[equal] = second(query, [passages.string(row) for passages, row in places])
     drawn, text = np.zeros(len(found.places), np.uint64), query.text
-    names = ((passages.paths[passages.owner[row]], passages.starts[row]) for passages, row in places)
+    names = ((passages.path(row), passages.starts[row]) for passages, row in places)
     drawn[equal] = [draw(settings.seed, text, *name) for name in names]
     order = np.lexsort((drawn, -found.second, found.distance))
     return Ranked([found.places[i] for i in order.tolist()], found.distance[order], found.second[order])
@@ -150,7 +150,8 @@ def _settled(found: Ranked, query: TokenString, settings: SearchSettings, second
 def _hit(spec: TokenSpec, passages: Passages, row: int, query: TokenString, distance: float, *, inside: bool) -> Hit:
     found, owner = passages.string(row), int(passages.owner[row])
     if inside or passages.windowed[row]:
-        found = found.cut(*stretch(query.text, found.text))
+        ours, theirs = aligned(query.text, found.text)
+        query, found = query.cut(ours.start, ours.stop), found.cut(theirs.start, theirs.stop)
     entry, seconds = passages.entry(owner), passages.recordings["seconds"][owner].as_py()
     frame = spec.hop / spec.sample_rate
     return Hit(

@@ -90,7 +90,12 @@ class Passages:
     def joined(cls, parts: Sequence["Passages"]) -> "Passages":
         """All parts, end to end."""
         shifts = np.cumsum([0, *(part.recordings.num_rows for part in parts)])
-        tables = [_owned(part.table, part.owner + int(shift)) for part, shift in zip(parts, shifts, strict=False)]
+        kinds = [part.table.schema.field("durations").type for part in parts]
+        widest = kinds[int(np.argmax([kind.value_type.bit_width for kind in kinds]))]
+        tables = [
+            _owned(_with_durations(part.table, widest), part.owner + int(shift))
+            for part, shift in zip(parts, shifts, strict=False)
+        ]
         recordings = pa.concat_tables([part.recordings for part in parts]).combine_chunks()
         return cls(recordings, pa.concat_tables(tables).combine_chunks())
 
@@ -145,16 +150,21 @@ class Passages:
         """Whether a passage is one of several windows of its recording."""
         return self.recordings["windows"].to_numpy()[self.owner] > 1
 
-    def texts(self, rows: Iterable[int]) -> list[str]:
+    def texts(self, rows: Int64[np.ndarray, " chosen"]) -> list[str]:
         """Passages as characters."""
-        ends, text = self._ends, self._text
-        return [text[ends[row] : ends[row + 1]] for row in rows]
+        chosen, text = np.asarray(rows, np.int64), self._text
+        begins, ends = self._ends[chosen].tolist(), self._ends[chosen + 1].tolist()
+        return [text[begin:end] for begin, end in zip(begins, ends, strict=True)]
 
     def string(self, row: int) -> TokenString:
         """One passage."""
         piece = slice(self._ends[row], self._ends[row + 1])
         codes, durations = self._codes[piece].astype(np.int64), self._durations[piece].astype(np.int64)
         return TokenString(codes, durations, int(self.starts[row]))
+
+    def path(self, row: int) -> str:
+        """Of the recording that a passage is from."""
+        return self.recordings["path"][int(self.owner[row])].as_py()
 
     def entry(self, recording: int) -> Entry:
         """What is known of a recording."""
@@ -168,9 +178,9 @@ class Passages:
         return list(zip(*columns, strict=True))
 
     @cached_property
-    def _ends(self) -> list[int]:
+    def _ends(self) -> Int64[np.ndarray, " end"]:
         lengths = _compute.list_value_length(self.table["codes"]).to_numpy()
-        return [0, *np.cumsum(lengths).tolist()]
+        return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
     @cached_property
     def _text(self) -> str:
@@ -231,9 +241,13 @@ def _table(owners: list[int], pieces: list[TokenString], vocab: int) -> pa.Table
         )
     )
     starts = pa.array([one.start for one in pieces], pa.int64())
-    columns = {"recording": pa.array(owners, pa.int32()), "start": starts, "codes": codes}
-    # durations of one width, so that all parts fit each other; what the width wastes the compression saves
-    return pa.table({**columns, "durations": durations.cast(pa.list_(pa.uint32()))})
+    columns = {"recording": pa.array(owners, pa.int32()), "start": starts}
+    return pa.table({**columns, "codes": codes, "durations": durations})
+
+
+def _with_durations(table: pa.Table, kind: pa.DataType) -> pa.Table:
+    """Parts whose longest runs differ hold durations in numbers of different width; joined, in the widest."""
+    return table.set_column(3, "durations", table["durations"].cast(kind))
 
 
 def _smallest(most: int) -> np.dtype[Any]:

@@ -55,22 +55,19 @@ def distances(
 ) -> Float[np.ndarray, " row"]:
     """How far passages are from the query, 0 (equal) to 1 (nothing in common).
 
-    A whole recording is compared as a whole: edits divided by the longer one's tokens. A window of a longer recording,
-    or any passage if `inside`, by its best stretch of the query's length (the shorter is looked for in the longer):
-    insertions and deletions divided by the tokens of both.
-
-    Source: Levenshtein 1966; `rapidfuzz.distance.Levenshtein`, `rapidfuzz.fuzz.partial_ratio`.
+    Edits divided by the longer one's tokens. A whole recording is compared as a whole; a window of a longer recording,
+    or any passage if `inside`, by its stretch that is most like the query. One scale for both, for they are ranked
+    together: the looser one would win.
     """
-    fuzz = rapidfuzz()
     found = np.zeros(len(rows), np.float64)
     parts = np.ones(len(rows), bool) if inside else passages.windowed[rows]
     if parts.any():
-        texts = passages.texts(rows[parts].tolist())
-        likeness = fuzz.process.cdist([query], texts, scorer=fuzz.fuzz.partial_ratio, dtype=np.float64)
-        found[parts] = 1 - likeness[0] / 100
+        edits = rapidfuzz().distance.Levenshtein.normalized_distance
+        texts = passages.texts(rows[parts])
+        cuts = ((text, *aligned(query, text)) for text in texts)
+        found[parts] = [edits(query[ours], text[theirs]) for text, ours, theirs in cuts]
     if not parts.all():
-        texts = passages.texts(rows[~parts].tolist())
-        found[~parts] = string_distances(query, texts)
+        found[~parts] = string_distances(query, passages.texts(rows[~parts]))
     return found
 
 
@@ -81,10 +78,15 @@ def string_distances(query: str, texts: Sequence[str]) -> Float[np.ndarray, " te
     return edits[0] / np.maximum([len(text) for text in texts], max(len(query), 1))
 
 
-def stretch(query: str, text: str) -> tuple[int, int]:
-    """First and end token of the part of a passage that is most like the query."""
+def aligned(query: str, text: str) -> tuple[slice, slice]:
+    """The parts of a query and a passage that are most alike: all of the shorter, and as much of the longer.
+
+    Source: `rapidfuzz.fuzz.partial_ratio_alignment`.
+    """
     best = rapidfuzz().fuzz.partial_ratio_alignment(query, text)
-    return (best.dest_start, best.dest_end) if best.dest_end > best.dest_start else (0, len(text))
+    if best.dest_end == best.dest_start:  # nothing in common
+        return slice(0, len(query)), slice(0, len(text))
+    return slice(best.src_start, best.src_end), slice(best.dest_start, best.dest_end)
 
 
 def tied(ordered: Float[np.ndarray, " row"]) -> Bool[np.ndarray, " row"]:

@@ -81,10 +81,11 @@ def windows(string: TokenString, *, size: int, hop: int) -> list[TokenString]:
     Every stretch of at most size - hop + 1 tokens lies whole in one of them.
 
     Args:
-        size: tokens of a window, except perhaps of the last.
-        hop: tokens from the beginning of one to the next.
+        size: tokens of a window; the last one ends with the string, for a short one would be like everything.
+        hop: tokens from the beginning of one to the next, at most.
     """
-    firsts = range(0, max(len(string) - (size - hop), 1), hop)
+    last = max(len(string) - size, 0)
+    firsts = [*range(0, last, hop), last]
     begins = string.start + np.cumsum(np.concatenate([[0], string.durations]))
     pieces = ((slice(first, first + size), int(begins[first])) for first in firsts)
     return [TokenString(string.codes[piece], string.durations[piece], begin) for piece, begin in pieces]
