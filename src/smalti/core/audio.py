@@ -68,6 +68,22 @@ class Audio:
         inside = torch.arange(self.samples.shape[1], device=self.samples.device) < self.lengths[:, None]
         return Audio(torch.where(inside, self.samples, 0), self.sample_rate, self.lengths)
 
+    def require_rate(self, sample_rate: int, what: str = "this codec", *, name: str = "audio") -> None:
+        """Refuse audio of another rate.
+
+        Args:
+            sample_rate: wanted, in Hz.
+            what: wants it, as in "this encoder".
+            name: of this sound.
+        Raises:
+            SpecError: names found, wanted and the remedy.
+        """
+        if self.sample_rate != sample_rate:
+            raise SpecError(
+                f"{name} is at {self.sample_rate} Hz, {what} at {sample_rate} Hz; "
+                "resample it first (smalti.audio.resample)"
+            )
+
     @property
     def seconds(self) -> float:
         """True duration of all rows together, in seconds."""

@@ -34,12 +34,46 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class LayeredEncoder(Encoder, Protocol):
+    """An encoder of several layers: its frames are those of one of them, the last unless another is asked for."""
+
+    @property
+    def layers(self) -> int:
+        """How many there are, counted from 1."""
+        ...
+
+    def at_layer(self, layer: int) -> Encoder:
+        """The same encoder, giving the frames of this layer, 1…layers."""
+        ...
+
+    def embed_layers(self, audio: Audio) -> Sequence[Embedding]:
+        """The frames of every layer, the first one first, of one and the same hearing."""
+        ...
+
+
+@runtime_checkable
 class Tokenizer(Protocol):
     """Hears sound as tokens. An item alone and in a padded batch gives equal tokens."""
 
     @property
     def spec(self) -> TokenSpec: ...
     def encode(self, audio: Audio) -> Tokens: ...
+
+
+@runtime_checkable
+class SoftTokenizer(Tokenizer, Protocol):
+    """A tokenizer of one codebook that also says how likely it holds every code for each frame."""
+
+    def log_probabilities(self, audio: Audio) -> Embedding:
+        """Natural logarithms, one for each of the codes, of each token frame; `encode` gives the likeliest code."""
+        ...
+
+
+@runtime_checkable
+class StreamingTokenizer(Tokenizer, Protocol):
+    """A tokenizer that also works block by block, equal to offline."""
+
+    def encoder_stream(self) -> "EncoderStream": ...
 
 
 @runtime_checkable

@@ -29,7 +29,9 @@ def named_encoder(run: RunName, *, layer: int | None = None) -> NamedEncoder:
         return NamedEncoder(found, f"{folder.name} layer {found.layer}", found.fingerprint)
     if isinstance(found, LogMelEncoder):
         return NamedEncoder(found, str(named.run), hashlib.sha256(repr(found.picture).encode()).hexdigest())
-    digest = hashlib.sha256(f"hop {found.hop}".encode())
+    chosen = f"layer {layer}" if layer else ""
+    digest = hashlib.sha256(f"hop {found.hop} {chosen}".strip().encode())
     for file in (folder / name for name in _FILES):
         digest.update(file.read_bytes() if file.is_file() else b"")
-    return NamedEncoder(found, f"{folder.name} {named.view}".strip(), digest.hexdigest())
+    said = " ".join(word for word in (folder.name, str(named.view), chosen) if word)
+    return NamedEncoder(found, said, digest.hexdigest())

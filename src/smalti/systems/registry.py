@@ -15,24 +15,26 @@ from smalti.core import (
     ConfigError,
     Encoder,
     LanguageModel,
+    LayeredEncoder,
     MaskedLM,
     ParameterError,
     SpecError,
     StoreError,
+    Tokenizer,
     TokenLM,
     TokenSpec,
     fitted,
     nearest,
 )
 from smalti.features import LogMelEncoder, Vocoder
-from smalti.systems.hearing import RunName, heard_as, heard_through, seen
+from smalti.systems.hearing import OWN_RATE, RunName, heard_as, heard_through, seen
 from smalti.systems.pretrained import is_pretrained, load_pretrained
 from smalti.train import Engine, Recipe
 
 CONFIG, TOKENIZER, LOG_MEL = "config.toml", "tokenizer", "log-mel"
 _HERE = Path(__file__).parent
 _Ability = TypeVar("_Ability")
-Model = Codec | LanguageModel | Vocoder
+Model = Tokenizer | Encoder | LanguageModel | Vocoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +104,43 @@ def load_codec_of(run: RunName, spec: TokenSpec) -> Codec:
     return fitted(load_codec(run), spec, f"the tokens beside {heard_as(run).run}")
 
 
+def load_tokenizer(run: RunName) -> Tokenizer:
+    """Open what makes tokens of sound, whether or not they can be heard again: at the rate named with it.
+
+    Raises:
+        StoreError: as `load`.
+        SpecError, ParameterError: if it is something else, or rate or vocoder do not fit.
+    """
+    named = heard_as(run)
+    model = load(named.run)
+    if isinstance(model, Codec):
+        return load_codec(run)
+    if named.view != OWN_RATE or named.vocoder is not None:
+        raise SpecError(f"{named.run} has one rate and cannot be heard; leave {named.view or '--vocoder'} out")
+    return _able(named.run, model, Tokenizer, "a tokenizer")
+
+
+def load_tokenizer_of(run: RunName, spec: TokenSpec) -> Tokenizer:
+    """Open the tokenizer that tokens of this spec belong to: the view that made them.
+
+    Raises:
+        StoreError, ParameterError: as `load_tokenizer`.
+        SpecError: as `load_tokenizer`, or if it is another one than that of the spec.
+    """
+    tokenizer, what = load_tokenizer(run), f"the tokens beside {heard_as(run).run}"
+    if isinstance(tokenizer, Codec):
+        return fitted(tokenizer, spec, what)
+    tokenizer.spec.require(spec, what)
+    return tokenizer
+
+
 def load_encoder(run: RunName, *, layer: int | None = None) -> Encoder:
     """Open what hears sound as vectors.
 
     Args:
         run: a run of an encoder, or of a codec that is one, at the rate named with it; `log-mel`, which is always
             there; or a folder of `transformers`.
-        layer: of a model of `transformers`, whose states are the vectors; None is the last.
+        layer: of an encoder that has several, whose states are the vectors; None is the last.
     Raises:
         StoreError: as `load`.
         SpecError, ParameterError: if it is something else, or does not have the rate or layer.
@@ -116,12 +148,13 @@ def load_encoder(run: RunName, *, layer: int | None = None) -> Encoder:
     named = heard_as(run)
     if is_pretrained(find_run(run)):
         return load_pretrained(find_run(run), layer=layer)
-    if layer is not None:
+    model = LogMelEncoder() if str(named.run) == LOG_MEL else load(named.run)
+    encoder = _able(named.run, seen(model, named) if isinstance(model, Codec) else model, Encoder, "an encoder")
+    if layer is None:
+        return encoder
+    if not isinstance(encoder, LayeredEncoder):
         raise ParameterError(f"found layer {layer} for {named.run}, which has none to choose from; leave it out")
-    if str(named.run) == LOG_MEL:
-        return LogMelEncoder()
-    model = load(named.run)
-    return _able(named.run, seen(model, named) if isinstance(model, Codec) else model, Encoder, "an encoder")
+    return encoder.at_layer(layer)
 
 
 def load_lm(run: str | Path) -> TokenLM:
@@ -304,6 +337,8 @@ def _able(run: str | Path, model: Model, ability: type[_Ability], wanted: str) -
     if isinstance(model, ability):
         return model
     found, remedy = {
+        isinstance(model, Encoder): ("an encoder", "cluster its frames for tokens (smalti train kmeans)"),
+        isinstance(model, Tokenizer): ("a tokenizer whose tokens cannot be heard", "search with it, or name another"),
         isinstance(model, Codec): ("a codec", "a language model learns from its tokens, a vocoder from recordings"),
         isinstance(model, TokenLM): ("a language model", f"its own codec lies in {run}/{TOKENIZER}"),
         isinstance(model, MaskedLM): ("a language model that fills gaps", f"its own codec lies in {run}/{TOKENIZER}"),

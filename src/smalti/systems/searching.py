@@ -25,7 +25,7 @@ from smalti.search import (
 from smalti.search import search as find
 from smalti.store import sha256
 from smalti.systems.hearing import RunName
-from smalti.systems.registry import TOKENIZER, find_run, load_codec, load_codec_of
+from smalti.systems.registry import TOKENIZER, find_run, load_tokenizer, load_tokenizer_of
 from smalti.systems.transcoding import recordings, require_one_source
 from smalti.transcode import copy_tokenizer
 from smalti.transcode.files import Progress, no_progress
@@ -87,7 +87,7 @@ def index(
     """Put recordings into an index, or what is missing of them: the same command again adds what is new.
 
     Args:
-        run: a codec's run folder or shipped name, maybe with a rate; the index keeps what hearing a query needs of it.
+        run: a tokenizer's run folder or shipped name, maybe with a rate; what hearing a query needs of it is kept.
         audio: recordings.
         data: a manifest of recordings, or a folder of them, in place of `audio`. Its columns are kept.
         to: the index's folder.
@@ -100,7 +100,7 @@ def index(
     """
     begin = time.perf_counter()
     require_one_source(audio, data)
-    tokenizer, run_folder = load_codec(run), find_run(run)
+    tokenizer, run_folder = load_tokenizer(run), find_run(run)
     manifest, unread = recordings(audio, data)
     entries = list(_entries(manifest))
 
@@ -130,7 +130,7 @@ def open_index(folder: Path) -> tuple[SearchIndex, Tokenizer]:
         SpecError: if the tokenizer beside it is another than the index's.
     """
     opened = SearchIndex.open(folder)
-    return opened, load_codec_of(folder / TOKENIZER, opened.contents.spec)
+    return opened, load_tokenizer_of(folder / TOKENIZER, opened.contents.spec)
 
 
 @torch.no_grad()

@@ -13,10 +13,13 @@ from smalti.core import (
     Codec,
     CodecViews,
     DataError,
+    Encoder,
     LanguageModel,
     LatentLM,
+    LayeredEncoder,
     SmaltiError,
     StoreError,
+    Tokenizer,
     TokenLM,
     TokenSpec,
 )
@@ -31,8 +34,8 @@ from smalti.systems.registry import (
     find_run,
     load,
     load_codec,
-    load_codec_of,
     load_language_model,
+    load_tokenizer_of,
     system_of,
 )
 from smalti.train import RunFolder
@@ -94,7 +97,7 @@ def verify(path: Path) -> list[str]:
 def _misfits(path: Path) -> list[str]:
     """A tokenizer that is not the one whose tokens lie or are generated here."""
     try:
-        load_codec_of(path / TOKENIZER, _spec_of(path))
+        load_tokenizer_of(path / TOKENIZER, _spec_of(path))
     except SmaltiError as error:
         return [str(error)]
     return []
@@ -130,7 +133,10 @@ def _run(path: Path) -> Facts:
         facts["parameter_count"] = model.parameter_count
     if isinstance(model, Vocoder):
         return {**facts, **_vocoder(run, model)}
-    facts["spec"] = _spec(model.spec)
+    if isinstance(model, Encoder):
+        facts["frames"] = _frames(model)
+    if isinstance(model, Tokenizer | LanguageModel):
+        facts["spec"] = _spec(model.spec)
     if isinstance(model, CodecViews):
         facts["rates"] = _rates(model)
     if isinstance(model, LanguageModel):
@@ -141,6 +147,13 @@ def _run(path: Path) -> Facts:
         facts["labels"] = list(model.schema.labels)
         facts["parameters"] = [asdict(parameter) for parameter in model.schema.parameters]
     return facts
+
+
+def _frames(encoder: Encoder) -> Facts:
+    """What an encoder's vectors are."""
+    rate = encoder.sample_rate
+    own = {"sample_rate": rate, "hop": encoder.hop, "frame_rate": rate / encoder.hop, "dim": encoder.dim}
+    return {**own, **({"layers": encoder.layers} if isinstance(encoder, LayeredEncoder) else {})}
 
 
 def _rates(codec: CodecViews) -> list[Facts]:

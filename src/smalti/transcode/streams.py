@@ -4,12 +4,21 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from smalti.core import Audio, Codec, DecoderStream, EncoderStream, StreamingCodec, Tokenizer, Tokens
+from smalti.core import (
+    Audio,
+    Codec,
+    DecoderStream,
+    EncoderStream,
+    StreamingCodec,
+    StreamingTokenizer,
+    Tokenizer,
+    Tokens,
+)
 
 
 def encoder_stream(tokenizer: Tokenizer) -> EncoderStream:
     """Blocks of audio in, codes out; all of them together equal `encode` of the whole."""
-    return tokenizer.encoder_stream() if isinstance(tokenizer, StreamingCodec) else _WholeEncoder(tokenizer)
+    return tokenizer.encoder_stream() if isinstance(tokenizer, StreamingTokenizer) else _WholeEncoder(tokenizer)
 
 
 def decoder_stream(codec: Codec) -> DecoderStream:
