@@ -21,36 +21,44 @@ def hold_out(manifest: Manifest, share: float, *, group: str | None = None, seed
     Args:
         manifest: of recordings; a column `split` that it has is replaced.
         share: 0…1 of the recordings of each label; a group that belongs to several labels goes where the first puts it.
-        group: column whose equal values stay together; by default the first of `GROUPS` that says something. A
-            recording of which none does stands alone, by its path.
+        group: column whose equal values stay together; see `groups`.
         seed: of the choice.
     Raises:
         ParameterError: if there is no such column (names the nearest) or the share is not within 0…1.
     """
     if not 0 <= share <= 1:
         raise ParameterError(f"hold-out share {share:g} is outside 0…1; give the share to keep out of training")
-    names = manifest.table.column_names
-    if group is not None and group not in names:
-        raise ParameterError(f"column {group!r} is unknown; {nearest(group, names)}")
-    columns = [group] if group else [name for name in GROUPS if name in names]
-    told = manifest.table.select(list(dict.fromkeys([*columns, "path"]))).to_pylist()
-    groups = [next(str(value) for value in row.values() if value not in (None, "")) for row in told]
-    held = _held(groups, [label or "" for label in manifest.labels()], share, seed)
-    split = pa.array(["test" if one in held else "train" for one in groups])
-    table = manifest.table.drop_columns(["split"]) if "split" in names else manifest.table
+    together = groups(manifest, group)
+    held = _held(together, [label or "" for label in manifest.labels()], share, seed)
+    split = pa.array(["test" if one in held else "train" for one in together])
+    table = manifest.table.drop_columns(["split"]) if "split" in manifest.table.column_names else manifest.table
     return Manifest(table.append_column("split", split), manifest.root)
 
 
-def group_column(manifest: Manifest, group: str | None = None) -> str:
-    """The column whose equal values stay together: as named, else the first of `GROUPS` there is, else the path.
+def groups(manifest: Manifest, group: str | None = None) -> list[str]:
+    """Where each recording comes from: what is equal stays together in a split.
 
+    Args:
+        group: column that says it; by default the first of `GROUPS` that says something of the recording. A recording
+            of which none does stands alone, by its path.
     Raises:
         ParameterError: if there is no such column; names the nearest.
+    """
+    columns = [*group_columns(manifest, group), "path"]
+    told = manifest.table.select(list(dict.fromkeys(columns))).to_pylist()
+    return [next(str(value) for value in row.values() if value not in (None, "")) for row in told]
+
+
+def group_columns(manifest: Manifest, group: str | None = None) -> list[str]:
+    """The columns that `groups` asks, in their order, but the path.
+
+    Raises:
+        ParameterError: as `groups`.
     """
     names = manifest.table.column_names
     if group is not None and group not in names:
         raise ParameterError(f"column {group!r} is unknown; {nearest(group, names)}")
-    return group or next((name for name in GROUPS if name in names), "path")
+    return [group] if group else [name for name in GROUPS if name in names]
 
 
 def _held(groups: list[str], labels: list[str], share: float, seed: int) -> set[str]:

@@ -12,8 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smalti.audio import read
-from smalti.core import DataError
+from smalti.core import Audio, DataError
 from smalti.data.manifest import Manifest
+
+_BEGINNING = 10  # seconds
 
 
 @runtime_checkable
@@ -99,6 +101,14 @@ def pieces(recordings: Recordings, *, hop: int, longest: int) -> list[Piece]:
 def held_out(recordings: Recordings) -> list[int]:
     """Positions of the recordings that are not for training."""
     return [clip for clip, trains in enumerate(recordings.trains) if not trains]
+
+
+def beginnings(recordings: Recordings, clips: Sequence[int], *, sample_rate: int, most: int) -> list[Audio]:
+    """The first ten seconds of some of these recordings, evenly chosen, that have sound."""
+    sounding = [clip for clip in clips if recordings.samples[clip] > 0]
+    count = min(len(sounding), most)
+    chosen = [sounding[round(i * (len(sounding) - 1) / max(count - 1, 1))] for i in range(count)]
+    return [Audio.single(recordings.read(clip, 0, _BEGINNING * sample_rate), sample_rate) for clip in chosen]
 
 
 def read_padded(recordings: Recordings, clip: int, first: int, count: int) -> Float[Tensor, " sample"]:

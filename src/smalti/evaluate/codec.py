@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.core import Audio, Codec, DataError, SpecError, Tokens
+from smalti.core import Audio, Codec, DataError, Tokens
 from smalti.evaluate.distances import block_frames, picture_blocks, picture_distance, stft_distance
 from smalti.evaluate.opus import Peer
 from smalti.evaluate.reports import to_json
@@ -235,8 +235,4 @@ def _validate(group: list[Clip], sample_rate: int) -> None:
         if len(audio.lengths) != 1 or not audio.samples.shape[1]:
             shape = tuple(audio.samples.shape)
             raise DataError(f"{name} holds {shape} rows and samples, wanted one row of sound; leave it out")
-        if audio.sample_rate != sample_rate:
-            raise SpecError(
-                f"{name} is at {audio.sample_rate} Hz, this codec at {sample_rate} Hz; "
-                "resample it first (smalti.audio.resample)"
-            )
+        audio.require_rate(sample_rate, name=name)

@@ -122,8 +122,4 @@ def _mean(rows: list[dict[str, float]]) -> VocoderScore:
 def _validate(name: str, audio: Audio, sample_rate: int) -> None:
     if len(audio.lengths) != 1 or not audio.samples.shape[1]:
         raise DataError(f"{name} holds {tuple(audio.samples.shape)} rows and samples, wanted one row; leave it out")
-    if audio.sample_rate != sample_rate:
-        raise SpecError(
-            f"{name} is at {audio.sample_rate} Hz, this vocoder at {sample_rate} Hz; "
-            "resample it first (smalti.audio.resample)"
-        )
+    audio.require_rate(sample_rate, "this vocoder", name=name)

@@ -16,7 +16,7 @@ from smalti.features.mel import (
     to_log_mel,
 )
 from smalti.features.picture_files import is_picture, picture_bytes, read_picture
-from smalti.features.stft import inverse_stft, stft, stft_magnitude
+from smalti.features.stft import inverse_stft, overlap_add, stft, stft_magnitude
 from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "mfcc",
     "natural_log",
     "normalised",
+    "overlap_add",
     "picture_bytes",
     "preset_of",
     "read_picture",

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.core import Audio, Embedding, SpecError
+from smalti.core import Audio, Embedding
 from smalti.features.mel import MelSettings, mel_filterbank
 from smalti.features.stft import stft_magnitude
 
@@ -78,10 +78,7 @@ class MfccEncoder:
         Raises:
             SpecError: if the audio has another rate.
         """
-        if audio.sample_rate != self.sample_rate:
-            raise SpecError(
-                f"audio is at {audio.sample_rate} Hz, this encoder at {self.sample_rate} Hz; resample it first"
-            )
+        audio.require_rate(self.sample_rate, "this encoder")
         rows = [normalised(mfcc(item.samples[0], self.sample_rate)) for item in audio.items()]
         lengths = torch.tensor([len(row) for row in rows])
         return Embedding(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths)

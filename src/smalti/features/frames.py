@@ -2,7 +2,7 @@
 
 import torch
 
-from smalti.core import Audio, Embedding, SpecError
+from smalti.core import Audio, Embedding
 from smalti.features.mel import MelSettings, hop_by_hop
 
 FRAMES = MelSettings(
@@ -35,8 +35,7 @@ class LogMelEncoder:
         Raises:
             SpecError: if the audio is at another rate.
         """
-        if audio.sample_rate != self.sample_rate:
-            raise SpecError(f"audio is at {audio.sample_rate} Hz, these frames at {self.sample_rate} Hz; resample it")
+        audio.require_rate(self.sample_rate, "this encoder")
         frames = hop_by_hop(audio.zero_padded().samples, self.picture).mT
         lengths = -(-audio.lengths // self.hop)
         inside = torch.arange(frames.shape[1], device=frames.device) < lengths[:, None]

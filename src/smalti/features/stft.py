@@ -63,13 +63,16 @@ def inverse_stft(spectrum: Complex[Tensor, "batch bin frame"], *, hop: int) -> F
         raise ParameterError(f"hop {hop} does not divide half a frame of {n_fft}; choose one that does")
     window = _window(n_fft, n_fft).to(spectrum.real)
     frames = torch.fft.irfft(spectrum.mT, n=n_fft) * window
-    energy = _overlap_add((window * window).expand(1, frames.shape[1], n_fft), hop)
+    energy = overlap_add((window * window).expand(1, frames.shape[1], n_fft), hop)
     inside = slice(n_fft // 2, n_fft // 2 + (frames.shape[1] - 1) * hop)
-    return _overlap_add(frames, hop)[:, inside] / energy[:, inside]
+    return overlap_add(frames, hop)[:, inside] / energy[:, inside]
 
 
-def _overlap_add(frames: Float[Tensor, "batch frame sample"], hop: int) -> Float[Tensor, "batch total"]:
-    """Sum frames at their places; done by whole hops, which is several times faster than fold on a CPU."""
+def overlap_add(frames: Float[Tensor, "batch frame sample"], hop: int) -> Float[Tensor, "batch total"]:
+    """Sum frames, each a multiple of the hop long, one hop after another.
+
+    By whole hops it is several times faster than fold on a CPU.
+    """
     batch, count, length = frames.shape
     parts = length // hop
     total = frames.new_zeros(batch, count + parts - 1, hop)

@@ -11,7 +11,7 @@ from smalti.quantize.residual import ResidualVectorQuantizer
 from smalti.quantize.rows import RowQuantizer
 from smalti.quantize.scalar import FiniteScalarQuantizer, levels_for
 from smalti.quantize.tokenizer import KMeansTokenizer
-from smalti.quantize.usage import code_counts, codebook_usage, perplexity
+from smalti.quantize.usage import code_counts, codebook_usage, parameter_count, perplexity
 from smalti.quantize.vector import VectorQuantizer
 
 __all__ = [
@@ -34,5 +34,6 @@ __all__ = [
     "kmeans",
     "levels_for",
     "nearest_centre",
+    "parameter_count",
     "perplexity",
 ]

@@ -2,7 +2,7 @@
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def code_counts(codes: Int64[Tensor, "codebook frame"], vocab: int) -> Int64[Tensor, "codebook vocab"]:
@@ -23,3 +23,9 @@ def perplexity(codes: Int64[Tensor, "codebook frame"], vocab: int) -> Float[Tens
 def codebook_usage(codes: Int64[Tensor, "codebook frame"], vocab: int) -> Float[Tensor, " codebook"]:
     """Share of each codebook's entries that occur at all, 0…1."""
     return (code_counts(codes, vocab) > 0).float().mean(dim=1)
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Numbers that a model has learnt, code vectors included, which are buffers named `…vectors`."""
+    books = [value for name, value in model.named_buffers() if name.endswith("vectors")]
+    return sum(value.numel() for value in [*model.parameters(), *books])

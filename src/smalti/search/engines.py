@@ -1,33 +1,32 @@
 """The two libraries of the extra `search`, imported when they are needed."""
 
+from functools import cache
 from typing import Any
 
-from smalti.core import ParameterError
-
-_REMEDY = "searching needs it: pip install 'smalti[search]'"
+from smalti.core import need
 
 
+@cache
 def tantivy() -> Any:
     """The text index.
 
     Raises:
         ParameterError: if it is not installed.
     """
-    try:
-        import tantivy as found
-    except ImportError:
-        raise ParameterError(f"tantivy is not installed, {_REMEDY}") from None
+    need("tantivy", extra="search", what="indexes")
+    import tantivy as found
+
     return found
 
 
+@cache
 def rapidfuzz() -> Any:
     """Distances of strings.
 
     Raises:
         ParameterError: if it is not installed.
     """
-    try:
-        import rapidfuzz as found
-    except ImportError:
-        raise ParameterError(f"rapidfuzz is not installed, {_REMEDY}") from None
+    need("rapidfuzz", extra="search", what="comparisons of token strings")
+    import rapidfuzz as found
+
     return found

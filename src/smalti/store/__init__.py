@@ -10,10 +10,11 @@ from smalti.store.shards import StoreReport, TokenStore, write_store
 from smalti.store.signed import read_signed, signed_json
 from smalti.store.smt import SmtReader, SmtWriter, read_smt, write_smt
 from smalti.store.verify import verify
-from smalti.store.weights import Weights, fingerprint, load_weights, save_weights
+from smalti.store.weights import LiveFingerprint, Weights, fingerprint, load_weights, save_weights
 
 __all__ = [
     "Checkpoint",
+    "LiveFingerprint",
     "SmtReader",
     "SmtWriter",
     "StoreReport",

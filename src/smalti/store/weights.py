@@ -37,6 +37,21 @@ def fingerprint(tensors: Mapping[str, Tensor], settings_text: str) -> str:
     return digest.hexdigest()
 
 
+class LiveFingerprint:
+    """The fingerprint of a model that may still learn: hashed anew only if one of its tensors was written to since."""
+
+    def __init__(self) -> None:
+        self._written: tuple[int, ...] | None = None
+        self._found = ""
+
+    def of(self, tensors: Mapping[str, Tensor], settings_text: str) -> str:
+        """As `fingerprint`; the text must always be the same."""
+        written = tuple(part for value in tensors.values() for part in (value.data_ptr(), value._version))
+        if self._written != written:
+            self._written, self._found = written, fingerprint(tensors, settings_text)
+        return self._found
+
+
 def save_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Replace a weights file atomically.
 

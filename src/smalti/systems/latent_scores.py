@@ -9,7 +9,7 @@ import torch
 
 from smalti.core import Audio, ParameterError, nearest, need
 from smalti.data.manifest import Manifest
-from smalti.data.split import group_column
+from smalti.data.split import group_columns, groups
 from smalti.evaluate import LatentSettings, collect, evaluate_latents
 from smalti.evaluate.latent_space import counted
 from smalti.evaluate.reports import to_json
@@ -43,7 +43,7 @@ def score_latents(
         run: of an encoder, or of a codec that is one, maybe with a rate.
         data: a manifest.
         by: its columns to ask for.
-        group: its column whose equal values are never on both sides of a split; see `smalti.data.split.group_column`.
+        group: its column whose equal values are never on both sides of a split; see `smalti.data.split.groups`.
         split: rows to hear, or "all"; if empty, the test rows if there are any, else all.
         to: a folder for maps (COLUMN-frames.png, COLUMN-recordings.png) and vectors.npz; None writes nothing.
         settings: how vectors are asked; the defaults if None.
@@ -59,8 +59,8 @@ def score_latents(
         need("matplotlib", extra="report", what="maps of latents")
     manifest = _drawn(held_rows(Manifest.read(data), split), by, settings)
     classes, numbers = _columns(manifest, by, drawn=to is not None)
-    together, encoder = group_column(manifest, group), load_encoder(run)
-    origins = [str(value) for value in manifest.table[together].to_pylist()]
+    together, encoder = " ".join(group_columns(manifest, group)) or "path", load_encoder(run)
+    origins = groups(manifest, group)
     for name, column in classes.items():
         counted(name, column, origins)  # refuses what would be refused after everything was heard
     failed: list[dict[str, str]] = []
@@ -73,19 +73,19 @@ def score_latents(
             yield manifest.table["path"][row].as_py(), audio
 
     vectors = collect(encoder, clips(), recordings=manifest.rows, most=settings.vectors, seed=settings.seed)
-    groups = [origins[row] for row in heard]
+    known = [origins[row] for row in heard]
     classes = {name: [column[row] for row in heard] for name, column in classes.items()}
     scores = evaluate_latents(
         vectors,
         classes,
-        groups,
+        known,
         settings=settings,
         progress=lambda done, _: progress(manifest.rows + done, everything),
     )
     shown = {**classes, **{name: [column[row] for row in heard] for name, column in numbers.items()}}
     drawn: list[Path] = []
     if to is not None:
-        drawn = draw_maps(vectors, shown, groups, to, settings)
+        drawn = draw_maps(vectors, shown, known, to, settings)
         save_vectors(vectors, shown, to / "vectors.npz")
     spent = time.perf_counter() - begin
     return {

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from smalti.core import Audio, Embedding, ParameterError, SpecError, StoreError, nearest
+from smalti.core import Audio, Embedding, ParameterError, StoreError, nearest
 from smalti.core.extras import need
 from smalti.store import fingerprint
 
@@ -63,8 +63,7 @@ class PretrainedEncoder:
         Raises:
             SpecError: if the audio is at another rate.
         """
-        if audio.sample_rate != self.sample_rate:
-            raise SpecError(f"audio is at {audio.sample_rate} Hz, this encoder at {self.sample_rate} Hz; resample it")
+        audio.require_rate(self.sample_rate, "this encoder")
         rows = [self._states(item.samples[0]) for item in audio.items()]
         lengths = -(-audio.lengths // self.hop)
         if not rows:

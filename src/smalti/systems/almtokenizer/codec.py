@@ -9,7 +9,8 @@ from torch import Tensor
 
 from smalti.core import Audio, Embedding, ParameterError, SpecError, Tokens, TokenSpec
 from smalti.nn.fixed_step import FixedStep
-from smalti.store import fingerprint
+from smalti.quantize import parameter_count
+from smalti.store import LiveFingerprint
 from smalti.systems.almtokenizer.fixed_steps import fixed_steps
 from smalti.systems.almtokenizer.net import QueryNet
 from smalti.systems.almtokenizer.streams import ALMDecoderStream, ALMEncoderStream, Analysis, Synthesis
@@ -44,7 +45,7 @@ class ALMTokenizer:
             raise ParameterError(f"window {self.window} is outside {low}…{high} frames; choose one in that range")
         if not 1 <= self.codebooks <= config.codes.codebooks:
             raise ParameterError(f"found {self.codebooks} codebooks, this codec has 1…{config.codes.codebooks}")
-        self._fingerprint: tuple[tuple[int, ...], str] = ((), "")
+        self._fingerprint = LiveFingerprint()
 
     def at(self, *, window: int | None = None, codebooks: int | None = None) -> "ALMTokenizer":
         """The same codec at another rate; what is not given stays as it is.
@@ -174,11 +175,7 @@ class ALMTokenizer:
 
     def _latents(self, audio: Audio) -> Float[Tensor, "batch query dim"]:
         """What the codes stand for, of all that is there and, behind an item's own, of silence."""
-        if audio.sample_rate != self.sample_rate:
-            raise SpecError(
-                f"audio is at {audio.sample_rate} Hz, this codec at {self.sample_rate} Hz; "
-                "resample it first (smalti.audio.resample)"
-            )
+        audio.require_rate(self.sample_rate)
         analysis = Analysis(self.net, self.window, batch=len(audio.lengths))
         pieces = audio.zero_padded().samples.split(_PIECE, dim=1)
         latents = [self.net.to_codes(analysis.push(piece)) for piece in pieces]
@@ -207,16 +204,11 @@ class ALMTokenizer:
     @property
     def parameter_count(self) -> int:
         """Numbers that were learnt, code vectors included."""
-        books = [value for name, value in self.net.named_buffers() if name.endswith("vectors")]
-        return sum(value.numel() for value in [*self.net.parameters(), *books])
+        return parameter_count(self.net)
 
     def _named_by_weights(self) -> str:
-        """Hashed anew only if a tensor was written to since."""
         state = {name: value for name, value in self.net.state_dict().items() if _tells_codes(name)}
-        written = tuple(part for value in state.values() for part in (value.data_ptr(), value._version))
-        if self._fingerprint[0] != written:
-            self._fingerprint = (written, fingerprint(state, f"almtokenizer {_settings(self.net)}"))
-        return self._fingerprint[1]
+        return self._fingerprint.of(state, f"almtokenizer {_settings(self.net)}")
 
 
 def _tells_codes(name: str) -> bool:

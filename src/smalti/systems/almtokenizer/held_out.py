@@ -9,15 +9,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from smalti.core import Audio
-from smalti.data.sound_pieces import SoundPieces
 from smalti.evaluate.yardstick import log_mel_l1_db
 from smalti.quantize import code_counts, codebook_usage, perplexity
 from smalti.systems.almtokenizer.clips import Crops
 from smalti.systems.almtokenizer.codec import ALMTokenizer
 from smalti.systems.almtokenizer.config import ModelConfig
 from smalti.systems.almtokenizer.net import QueryNet
-
-_LONGEST = 10  # seconds of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +28,6 @@ class HeldOutScores:
 
     metrics: Mapping[str, float]
     hits: Int64[Tensor, "codebook code"]
-
-
-def heard(pieces: SoundPieces, sample_rate: int, *, most: int) -> list[Audio]:
-    """Some recordings kept out of training that have sound, evenly chosen, their first seconds."""
-    recordings = pieces.recordings
-    sounding = [clip for clip in pieces.held_out if recordings.samples[clip] > 0]
-    count = min(len(sounding), most)
-    chosen = [sounding[round(i * (len(sounding) - 1) / max(count - 1, 1))] for i in range(count)]
-    return [Audio.single(recordings.read(clip, 0, _LONGEST * sample_rate), sample_rate) for clip in chosen]
 
 
 def as_crops(sound: Audio, model: ModelConfig, hop: int) -> Crops:

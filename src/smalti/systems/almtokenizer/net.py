@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from smalti.core import ParameterError
-from smalti.quantize import PriorQuantizer, Quantized, ResidualVectorQuantizer
+from smalti.quantize import PriorQuantizer, ResidualVectorQuantizer
 from smalti.systems.almtokenizer.config import ModelConfig, SpectralEndsConfig
 from smalti.systems.almtokenizer.ends import Back, Front
 from smalti.systems.almtokenizer.query import QueryDecoder, QueryEncoder
@@ -134,13 +134,6 @@ class QueryNet(nn.Module):
     def analyse(self, samples: Float[Tensor, "batch sample"], window: int) -> Float[Tensor, "batch query width"]:
         """The encoder's query vectors; `samples` is a multiple of window · hop long."""
         return self.encoder(self.front.forward(samples), window)
-
-    def quantize(
-        self, queries: Float[Tensor, "batch query width"], *, depth: int | None = None, restart_below: float = 0.0
-    ) -> Quantized:
-        """Codes of the queries by the first `depth` codebooks (None: all), learning in training mode."""
-        latents = self.to_codes(queries).mT
-        return self.quantizer(latents, depth=depth, restart_below=restart_below)
 
     def codes(
         self, queries: Float[Tensor, "batch query width"], *, depth: int | None = None

@@ -16,12 +16,13 @@ from smalti.config import mix
 from smalti.core import Audio
 from smalti.data.batches import step_generator
 from smalti.data.manifest import Manifest
+from smalti.data.waveforms import beginnings
 from smalti.features import log_mel
 from smalti.store import Weights
 from smalti.systems.almtokenizer.clips import Crops, SoundClips
 from smalti.systems.almtokenizer.codec import ALMTokenizer
 from smalti.systems.almtokenizer.config import ALMTokenizerConfig
-from smalti.systems.almtokenizer.held_out import HeldOutScores, as_crops, heard, rebuilt_sound, score, score_ends
+from smalti.systems.almtokenizer.held_out import HeldOutScores, as_crops, rebuilt_sound, score, score_ends
 from smalti.systems.almtokenizer.judging import SoundAdversary
 from smalti.systems.almtokenizer.learning import LearningNet, Learnt
 from smalti.systems.almtokenizer.mae import hide_frames
@@ -185,7 +186,9 @@ class ALMTokenizerRecipe:
         take_ends(self.net, part)
 
     def _heard(self, most: int) -> list[Audio]:
-        return heard(self.sounds.pieces, self.config.model.sample_rate, most=most)
+        pieces = self.sounds.pieces
+        rate = self.config.model.sample_rate
+        return beginnings(pieces.recordings, pieces.held_out, sample_rate=rate, most=most)
 
     def _judges(self) -> SoundAdversary | None:
         judge, train = self.config.judge, self.config.train

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from smalti.core import ParameterError
-from smalti.features import MelSettings, mel
+from smalti.features import MelSettings, mel, overlap_add
 from smalti.nn.causal import CausalConvNeXtBlock
 from smalti.systems.almtokenizer.config import SpectralEndsConfig
 from smalti.systems.almtokenizer.ends import Past
@@ -173,17 +173,6 @@ class SpectralBack(nn.Module):
 
 def _inverse(real: Tensor, imaginary: Tensor, n_fft: int) -> Tensor:
     return torch.fft.irfft(torch.complex(real, imaginary), n=n_fft)
-
-
-def overlap_add(pieces: Float[Tensor, "batch frame sample"], hop: int) -> Float[Tensor, "batch total"]:
-    """Sum pieces, each a multiple of the hop long, one hop after another."""
-    batch, count, length = pieces.shape
-    parts = length // hop
-    total = pieces.new_zeros(batch, count + parts - 1, hop)
-    cut = pieces.reshape(batch, count, parts, hop)
-    for part in range(parts):
-        total[:, part : part + count] += cut[:, :, part]
-    return total.reshape(batch, -1)
 
 
 def _carried(rest: Float[Tensor, "batch shorter"], total: Float[Tensor, "batch total"]) -> Float[Tensor, "batch total"]:

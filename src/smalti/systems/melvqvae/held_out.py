@@ -8,6 +8,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from smalti.core import Audio
+from smalti.data.waveforms import beginnings
 from smalti.evaluate.yardstick import log_mel_l1_db
 from smalti.quantize import code_counts, perplexity
 from smalti.systems.melvqvae.clips import PictureClips
@@ -15,7 +16,6 @@ from smalti.systems.melvqvae.model import MelVQVAE
 from smalti.systems.melvqvae.pictures import coded_picture, picture_codes
 
 _MOST_HEARD = 8  # recordings whose sound is compared, as phases take long to find
-_LONGEST = 10  # seconds of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,7 @@ def score(codec: MelVQVAE, clips: PictureClips) -> HeldOutScores | None:
 def heard(clips: PictureClips, sample_rate: int) -> list[Audio]:
     """Some recordings kept out of training that have sound, evenly chosen, their first seconds."""
     sounding = [clip for clip in clips.held_out if clips.sounds(clip)]
-    count = min(len(sounding), _MOST_HEARD)
-    chosen = [sounding[round(i * (len(sounding) - 1) / max(count - 1, 1))] for i in range(count)]
-    return [Audio.single(clips.recordings.read(clip, 0, _LONGEST * sample_rate), sample_rate) for clip in chosen]
+    return beginnings(clips.recordings, sounding, sample_rate=sample_rate, most=_MOST_HEARD)
 
 
 def _codes(codec: MelVQVAE, clips: PictureClips, clip: int, picture: Tensor) -> Int64[Tensor, "codebook token"]:

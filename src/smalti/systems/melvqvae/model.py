@@ -9,7 +9,8 @@ from torch import Tensor
 from smalti.core import Audio, SpecError, Tokens, TokenSpec
 from smalti.features import MelSettings, Vocoder, log_mel, preset_of
 from smalti.nn.overlap import Windows
-from smalti.store import fingerprint
+from smalti.quantize import parameter_count
+from smalti.store import LiveFingerprint
 from smalti.systems.melvqvae.autoencoder import MelAutoencoder
 from smalti.systems.melvqvae.pictures import coded_picture, picture_codes
 
@@ -28,7 +29,7 @@ class MelVQVAE:
     def __init__(self, autoencoder: MelAutoencoder, vocoder: Vocoder) -> None:
         self.autoencoder = autoencoder
         self.vocoder = vocoder
-        self._fingerprint: tuple[tuple[int, ...], str] = ((), "")
+        self._fingerprint = LiveFingerprint()
 
     @property
     def picture(self) -> MelSettings:
@@ -64,9 +65,7 @@ class MelVQVAE:
     @property
     def parameter_count(self) -> int:
         """Numbers that were learnt, code vectors included."""
-        model = self.autoencoder
-        books = [value for name, value in model.named_buffers() if name.endswith("vectors")]
-        return sum(value.numel() for value in [*model.parameters(), *books])
+        return parameter_count(self.autoencoder)
 
     def encode(self, audio: Audio) -> Tokens:
         """Codes of every item, ceil(samples / hop) frames.
@@ -75,11 +74,7 @@ class MelVQVAE:
             SpecError: if the audio is at another rate.
         """
         spec = self.spec
-        if audio.sample_rate != spec.sample_rate:
-            raise SpecError(
-                f"audio is at {audio.sample_rate} Hz, this codec at {spec.sample_rate} Hz; "
-                "resample it first (smalti.audio.resample)"
-            )
+        audio.require_rate(spec.sample_rate)
         codes: list[Tensor] = []
         for item in audio.items():
             stream = self.encoder_stream()
@@ -132,14 +127,9 @@ class MelVQVAE:
         return MelDecoderStream(self.autoencoder, self.vocoder)
 
     def _named_by_weights(self) -> str:
-        """Hashed anew only if a tensor was written to since."""
         model = self.autoencoder
         state = {name: value for name, value in model.state_dict().items() if not name.startswith("net.decoder")}
-        written = tuple(part for value in state.values() for part in (value.data_ptr(), value._version))
-        if self._fingerprint[0] != written:
-            settings = f"melvqvae {model.config.model_dump_json()} {model.picture}"
-            self._fingerprint = (written, fingerprint(state, settings))
-        return self._fingerprint[1]
+        return self._fingerprint.of(state, f"melvqvae {model.config.model_dump_json()} {model.picture}")
 
 
 class MelEncoderStream:

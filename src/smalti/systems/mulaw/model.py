@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from smalti.core import Audio, SpecError, Tokens, TokenSpec
+from smalti.core import Audio, Tokens, TokenSpec
 from smalti.store import fingerprint
 from smalti.systems.mulaw.companding import compress, expand
 from smalti.systems.mulaw.config import MuLawConfig
@@ -29,11 +29,7 @@ class MuLaw:
         Raises:
             SpecError: if the audio is at another rate.
         """
-        if audio.sample_rate != self.config.sample_rate:
-            raise SpecError(
-                f"audio is at {audio.sample_rate} Hz, this codec at {self.config.sample_rate} Hz; "
-                "resample it first (smalti.audio.resample)"
-            )
+        audio.require_rate(self.config.sample_rate)
         inside = torch.arange(audio.samples.shape[1], device=audio.samples.device) < audio.lengths[:, None]
         codes = torch.where(inside, compress(audio.samples), 0)
         return Tokens(codes[:, None], self.spec, audio.lengths)

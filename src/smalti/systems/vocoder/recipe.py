@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from smalti.core import Audio
 from smalti.data.batches import choose_clips, step_generator
 from smalti.data.manifest import Manifest
-from smalti.data.waveforms import ManifestRecordings, Piece, WaveformRecordings
+from smalti.data.waveforms import ManifestRecordings, Piece, WaveformRecordings, beginnings
 from smalti.evaluate import score_vocoder_clip
 from smalti.features import hop_by_hop, log_mel
 from smalti.losses import Resolution, mel_l1, multi_resolution_stft
@@ -25,7 +25,6 @@ from smalti.train import Adversary, Engine, Samples, Schedule, set_rate, update
 
 _LEARNT_BY = tuple(Resolution(n_fft, n_fft, n_fft // 4) for n_fft in (512, 1024, 2048))
 _MOST_HEARD = 8  # recordings of an evaluation
-_LONGEST = 10  # seconds of each
 _SHOWN = 3
 
 
@@ -176,11 +175,8 @@ class VocoderRecipe:
         return chosen
 
     def _heard(self) -> list[Audio]:
-        """Some recordings kept out of training, evenly chosen, their first seconds."""
-        held_out, rate = self.pieces.held_out, self.picture.sample_rate
-        count = min(len(held_out), _MOST_HEARD)
-        chosen = [held_out[round(i * (len(held_out) - 1) / max(count - 1, 1))] for i in range(count)]
-        return [Audio.single(self.pieces.recordings.read(clip, 0, _LONGEST * rate), rate) for clip in chosen]
+        recordings, rate = self.pieces.recordings, self.picture.sample_rate
+        return beginnings(recordings, self.pieces.held_out, sample_rate=rate, most=_MOST_HEARD)
 
 
 def _judges(config: VocoderRunConfig) -> nn.Module | None:
