@@ -16,12 +16,15 @@ from smalti.features.mel import (
     to_log_mel,
 )
 from smalti.features.picture_files import is_picture, picture_bytes, read_picture
+from smalti.features.power_mel import MATPAC_PICTURE, SILENCE, power_log_mel, power_mel_frames
 from smalti.features.stft import inverse_stft, overlap_add, stft, stft_magnitude
 from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
 
 __all__ = [
     "FRAMES",
+    "MATPAC_PICTURE",
     "MEL_PRESETS",
+    "SILENCE",
     "LogMelEncoder",
     "MelSettings",
     "MfccEncoder",
@@ -42,6 +45,8 @@ __all__ = [
     "normalised",
     "overlap_add",
     "picture_bytes",
+    "power_log_mel",
+    "power_mel_frames",
     "preset_of",
     "read_picture",
     "stft",

@@ -176,10 +176,17 @@ def _melgpt_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return melgpt_recipe(settings, stores, engine=engine, codec=found if isinstance(found, Codec) else None)
 
 
+def _matpac(folder: Path) -> Encoder:
+    from smalti.systems.matpac import load_matpac
+
+    return load_matpac(folder)
+
+
 SYSTEMS: Mapping[str, System] = {
     "mulaw": System(_mulaw),
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
     "almtokenizer": System(_almtokenizer, Learning(_almtokenizer_settings, _almtokenizer_recipe, "manifest")),
+    "matpac": System(_matpac),
     "kmeans": System(_kmeans, Learning(_kmeans_settings, _kmeans_recipe, "manifest")),
     "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
