@@ -31,7 +31,7 @@ from smalti.systems.hearing import OWN_RATE, RunName, heard_as, heard_through, s
 from smalti.systems.pretrained import is_pretrained, load_pretrained
 from smalti.train import Engine, Recipe
 
-CONFIG, TOKENIZER, LOG_MEL = "config.toml", "tokenizer", "log-mel"
+CONFIG, TOKENIZER, ENCODER, LOG_MEL = "config.toml", "tokenizer", "encoder", "log-mel"
 _HERE = Path(__file__).parent
 _Ability = TypeVar("_Ability")
 Model = Tokenizer | Encoder | LanguageModel | Vocoder
@@ -202,9 +202,13 @@ def system_of(run: Path) -> str:
 def find_preset(name: str) -> tuple[str, Path]:
     """The system and the settings file of a preset such as `melvqvae/tiny`, or of a TOML file of one's own.
 
+    A system of one preset may be named by itself.
+
     Raises:
         ConfigError: if it is unknown (names the nearest) or the file does not name a system.
     """
+    only = [preset for preset in presets() if preset.startswith(f"{name}/")]
+    name = only[0] if len(only) == 1 else name
     if name in presets():
         system, _, size = name.partition("/")
         return system, _HERE / system / "presets" / f"{size}.toml"
@@ -282,6 +286,33 @@ def _almtokenizer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return ALMTokenizerRecipe(settings, Manifest.read(data), engine=engine)
 
 
+def _kmeans(folder: Path) -> Tokenizer:
+    from smalti.systems.encoders import named_encoder
+    from smalti.systems.kmeans import KMeansConfig, load_kmeans
+
+    model, kept = load_settings(KMeansConfig, folder / CONFIG).model, folder / ENCODER
+    named = named_encoder(kept if (kept / CONFIG).is_file() else model.encoder, layer=model.layer)
+    return load_kmeans(folder, named.encoder, fingerprint=named.fingerprint)
+
+
+def _kmeans_settings() -> type[Settings]:
+    from smalti.systems.kmeans import KMeansConfig
+
+    return KMeansConfig
+
+
+def _kmeans_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.data.manifest import Manifest
+    from smalti.systems.encoders import named_encoder
+    from smalti.systems.kmeans import KMeansRecipe
+
+    named = named_encoder(settings.model.encoder, layer=settings.model.layer)
+    manifest = Manifest.read(data)
+    return KMeansRecipe(
+        settings, manifest, named.encoder, name=named.name, fingerprint=named.fingerprint, engine=engine
+    )
+
+
 def _synthformer(folder: Path) -> TokenLM:
     from smalti.systems.synthformer import load_synthformer
 
@@ -317,9 +348,9 @@ def _melgpt_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     from smalti.store import TokenStore
     from smalti.systems.melgpt import melgpt_recipe
 
-    stores, codec = [TokenStore.open(data)], data / TOKENIZER
-    heard = load_codec_of(codec, stores[0].spec) if (codec / CONFIG).is_file() else None
-    return melgpt_recipe(settings, stores, engine=engine, codec=heard)
+    stores, run = [TokenStore.open(data)], data / TOKENIZER
+    found = load_tokenizer_of(run, stores[0].spec) if (run / CONFIG).is_file() else None
+    return melgpt_recipe(settings, stores, engine=engine, codec=found if isinstance(found, Codec) else None)
 
 
 def _matpac(folder: Path) -> Encoder:
@@ -332,6 +363,7 @@ SYSTEMS: Mapping[str, System] = {
     "mulaw": System(_mulaw),
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
     "almtokenizer": System(_almtokenizer, Learning(_almtokenizer_settings, _almtokenizer_recipe, "manifest")),
+    "kmeans": System(_kmeans, Learning(_kmeans_settings, _kmeans_recipe, "manifest")),
     "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
     "matpac": System(_matpac),
