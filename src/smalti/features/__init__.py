@@ -14,6 +14,7 @@ from smalti.features.mel import (
     natural_log,
     preset_of,
     to_log_mel,
+    warped_bands,
 )
 from smalti.features.picture_files import is_picture, picture_bytes, read_picture
 from smalti.features.stft import inverse_stft, overlap_add, stft, stft_magnitude
@@ -51,4 +52,5 @@ __all__ = [
     "stretch",
     "to_log_mel",
     "trimmed",
+    "warped_bands",
 ]
