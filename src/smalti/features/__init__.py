@@ -14,9 +14,11 @@ from smalti.features.mel import (
     natural_log,
     preset_of,
     to_log_mel,
+    warped_bands,
 )
 from smalti.features.picture_files import is_picture, picture_bytes, read_picture
 from smalti.features.stft import inverse_stft, overlap_add, stft, stft_magnitude
+from smalti.features.stretch import shift_pitch, stretch
 from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
 
 __all__ = [
@@ -44,8 +46,11 @@ __all__ = [
     "picture_bytes",
     "preset_of",
     "read_picture",
+    "shift_pitch",
     "stft",
     "stft_magnitude",
+    "stretch",
     "to_log_mel",
     "trimmed",
+    "warped_bands",
 ]
