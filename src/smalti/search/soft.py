@@ -35,7 +35,7 @@ def string_scores(
             no tokens.
     """
     frames = len(log_probabilities)
-    highest, logs = _relative(log_probabilities)
+    highest, logs = _relative(log_probabilities, axis=1)
     values = np.exp(logs)
     counts = np.array([len(one) for one in strings], np.int64)
     found = np.full(len(strings), -np.inf)
@@ -74,8 +74,7 @@ def column_scores(
         frames: of each recording.
     """
     tokens = columns.shape[1]
-    highest, relative = _relative(columns)
-    logs = np.ascontiguousarray(relative.T)
+    highest, logs = _relative(np.ascontiguousarray(columns.T), axis=0)
     values = np.exp(logs)
     begins = np.concatenate([[0], np.cumsum(frames)])
     offset = np.bincount(np.repeat(np.arange(len(frames)), frames), weights=highest, minlength=len(frames))
@@ -96,10 +95,10 @@ def column_scores(
     return (found + offset) / np.maximum(frames, 1)
 
 
-def _relative(logs: Float[np.ndarray, "frame code"]) -> tuple[Float[np.ndarray, " frame"], np.ndarray]:
+def _relative(logs: Float[np.ndarray, "_ _"], *, axis: int) -> tuple[Float[np.ndarray, " frame"], np.ndarray]:
     """The highest of every frame, and all less that: then what is likely is near 1 and is not lost to zero."""
-    highest = np.maximum(logs.max(axis=1, initial=_NEVER), _NEVER).astype(np.float64)
-    return highest, logs - highest[:, None]
+    highest = np.maximum(logs.max(axis=axis, initial=_NEVER), _NEVER)
+    return highest.astype(np.float64), np.subtract(logs, np.expand_dims(highest, axis), dtype=np.float64)
 
 
 def _groups(sizes: Int64[np.ndarray, " pair"], possible: Bool[np.ndarray, " pair"]) -> list[Int64[np.ndarray, " _"]]:
