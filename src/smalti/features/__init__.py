@@ -18,6 +18,7 @@ from smalti.features.mel import (
 from smalti.features.picture_files import is_picture, picture_bytes, read_picture
 from smalti.features.power_mel import MATPAC_PICTURE, SILENCE, power_log_mel, power_mel_frames
 from smalti.features.stft import inverse_stft, overlap_add, stft, stft_magnitude
+from smalti.features.stretch import shift_pitch, stretch
 from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
 
 __all__ = [
@@ -49,8 +50,10 @@ __all__ = [
     "power_mel_frames",
     "preset_of",
     "read_picture",
+    "shift_pitch",
     "stft",
     "stft_magnitude",
+    "stretch",
     "to_log_mel",
     "trimmed",
 ]
