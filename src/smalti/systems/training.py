@@ -10,7 +10,8 @@ from smalti.config import load_settings, to_toml
 from smalti.core import ConfigError, ParameterError, StoreError
 from smalti.store import write_bytes
 from smalti.systems.beginning import begin_with, keep_beginning
-from smalti.systems.registry import CONFIG, ENCODER, SYSTEMS, TOKENIZER, find_preset, find_run
+from smalti.systems.members import CONFIG, ENCODER, SYSTEMS, TOKENIZER
+from smalti.systems.registry import find_preset, find_run
 from smalti.train import Cadence, Engine, EngineSettings, FitReport, RunFolder, fit
 from smalti.transcode import copy_run, copy_tokenizer
 

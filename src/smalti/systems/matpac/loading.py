@@ -31,3 +31,15 @@ def load_matpac(folder: Path) -> MatpacEncoder | MatpacTagger:
         net.halve()
     encoder = MatpacEncoder(net.eval())
     return encoder if net.head is None else MatpacTagger(encoder)
+
+
+def load_unlearnt_matpac(folder: Path) -> MatpacEncoder:
+    """The same net with the weights of torch's random state; its pictures are normalised as the run's are.
+
+    Raises:
+        StoreError, ConfigError: as `load_matpac`.
+    """
+    run = RunFolder.open(folder)
+    net = EncoderNet(load_settings(MatpacConfig, run.config_path).model)
+    net.statistics.copy_(load_weights(run.weights_path).tensors["statistics"])
+    return MatpacEncoder(net.eval())
