@@ -16,6 +16,7 @@ from smalti.features.mel import (
     natural_log,
     preset_of,
     to_log_mel,
+    warped_bands,
 )
 from smalti.features.picture_files import is_picture, read_picture
 from smalti.features.power_mel import MATPAC_PICTURE, SILENCE, power_log_mel, power_mel_frames
@@ -62,4 +63,5 @@ __all__ = [
     "stretch",
     "to_log_mel",
     "trimmed",
+    "warped_bands",
 ]

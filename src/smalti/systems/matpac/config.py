@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from smalti.config import Settings
 from smalti.features import MATPAC_PICTURE, MelSettings
 
+Task = Literal["multi-label", "multi-class"]
+
 
 class PictureConfig(Settings):
     """The log-mel picture; what it is normalised by is measured, and lies with the weights."""
@@ -42,11 +44,20 @@ class EncoderConfig(Settings):
     class_token: bool = Field(default=True, description="a learnt row before the patches, which all of them see")
 
 
+class HeadConfig(Settings):
+    """A classifier that was learnt elsewhere."""
+
+    hears: Literal["patches", "steps"] = Field(description="the mean of all patches, or of the time steps")
+    task: Task = Field(description="whether classes exclude one another")
+    labels: tuple[str, ...] = Field(min_length=1, description="of the classes")
+
+
 class ModelConfig(Settings):
     """What hears."""
 
     picture: PictureConfig = PictureConfig()
     encoder: EncoderConfig = EncoderConfig()
+    head: HeadConfig | None = Field(default=None, description="what says which classes are heard")
     tail: Literal["silence", "zeros"] = Field(
         default="silence",
         description="what follows the sound up to a whole patch: silence; or, as published, average loudness "

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from smalti.nn.vision_transformer import VisionSettings, VisionTransformer
 from smalti.systems.matpac.config import ModelConfig
+from smalti.systems.matpac.head import TagHead
 from smalti.systems.matpac.positions import positions
 
 
@@ -16,6 +17,7 @@ class EncoderNet(nn.Module):
         config: of the model.
         statistics: mean and standard deviation of the log-mels that it was trained on.
         encoder: the blocks and the norm behind them.
+        head: what says which classes are heard, if it has learnt any.
     """
 
     statistics: Tensor
@@ -29,6 +31,7 @@ class EncoderNet(nn.Module):
         self.encoder = VisionTransformer(
             VisionSettings(width=sizes.width, layers=sizes.layers, heads=sizes.heads, mlp_ratio=sizes.mlp_ratio)
         )
+        self.head = TagHead(config) if config.head else None
 
     def normalise(self, log_mel: Float[Tensor, "batch band frame"]) -> Float[Tensor, "batch band frame"]:
         """A picture in the numbers that the net reads."""
