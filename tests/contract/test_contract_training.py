@@ -13,6 +13,7 @@ from journey import (
     TINY_ALM_STAGE2,
     TINY_CODEC,
     TINY_GRID_CODEC,
+    TINY_KMEANS,
     TINY_LM,
     TINY_MASKED,
     TINY_VAE,
@@ -29,6 +30,7 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Calla
     "melvqvae grid": (
         "melvqvae/tiny",
         TINY_GRID_CODEC,
+        TINY_KMEANS,
         lambda journey: journey.sounds,
         lambda journey: journey.grid_codec,
     ),
@@ -38,6 +40,7 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Calla
     "melgpt vae": ("melgpt/vae", TINY_VAE, lambda journey: journey.tokens, lambda journey: journey.vae),
     "vocoder": ("vocoder/tiny", TINY_VOCODER, lambda journey: journey.sounds, lambda journey: journey.vocoder),
     "wav2tok": ("wav2tok/digits", TINY_WAV2TOK, lambda journey: journey.sounds, lambda journey: journey.wav2tok),
+    "kmeans": ("kmeans", TINY_KMEANS, lambda journey: journey.sounds, lambda journey: journey.kmeans),
     "almtokenizer": ("almtokenizer/tiny", TINY_ALM, lambda journey: journey.sounds, lambda journey: journey.alm),
     "almtokenizer stage 1": (
         "almtokenizer/stage1",

@@ -16,6 +16,7 @@ STEPS = {
     "melvqvae/tiny": 60,
     "vocoder/tiny": 60,
     "wav2tok/digits": 40,
+    "kmeans/default": 60,
     "almtokenizer/tiny": 40,
     "almtokenizer/stage1": 60,
     "almtokenizer/stage2": 60,
@@ -26,6 +27,7 @@ STEPS = {
 }
 BRIEF = {
     "melvqvae/tiny": ["adversary=patch", "adversary.disc_start=20", "perceptual=self"],
+    "kmeans/default": ["model.vocab=32", "train.batch=2", "train.seconds=1"],
     "almtokenizer/stage1": [*TINY_ALM_STAGE1, "judge.start=20"],
     "almtokenizer/stage2": [*TINY_ALM_STAGE2, "judge.start=20"],
 }
@@ -44,7 +46,8 @@ def data(tmp_path_factory):
         ["encode", codec, "--data", sounds / "manifest.csv", "--to", tokens],
     ):
         assert run([str(word) for word in line]) == 0
-    manifests = ("melvqvae/textures", "melvqvae/tiny", "vocoder/tiny", "wav2tok/digits")
+    manifests = ("melvqvae/textures", "melvqvae/tiny", "vocoder/tiny", "kmeans/default")
+    manifests += ("wav2tok/digits",)
     manifests += ("almtokenizer/tiny", "almtokenizer/stage1", "almtokenizer/stage2")
     models = ("synthformer/tiny", "melgpt/tiny", "melgpt/masked", "melgpt/vae")
     return {**dict.fromkeys(manifests, sounds), **dict.fromkeys(models, tokens)}

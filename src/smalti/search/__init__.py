@@ -6,6 +6,7 @@ from smalti.search.hits import Hit, SearchSettings
 from smalti.search.passages import Entry
 from smalti.search.query import SearchIndex, query_string, rank, search
 from smalti.search.ranking import SecondScore, shared_time, string_distances
+from smalti.search.soft import column_scores, recording_scores, string_scores
 from smalti.search.strings import TokenString, collapse, joined, windows
 
 __all__ = [
@@ -20,15 +21,18 @@ __all__ = [
     "TokenString",
     "add_to_index",
     "collapse",
+    "column_scores",
     "is_index",
     "joined",
     "load_contents",
     "query_string",
     "rank",
+    "recording_scores",
     "remove_from_index",
     "search",
     "shared_time",
     "string_distances",
+    "string_scores",
     "verify_index",
     "windows",
 ]

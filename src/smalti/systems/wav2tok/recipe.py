@@ -111,7 +111,7 @@ class Wav2TokRecipe:
         """One update of the net, after a clustering where one is due."""
         codebook = self.config.model.codebook
         if codebook.kind == "kmeans" and step % codebook.every == 0:
-            self._cluster(step)
+            self.cluster(step)
         model = self._model
         frames, lengths = self.engine.move([batch.frames, batch.lengths])
         found: dict[str, Tensor] = {}
@@ -208,7 +208,7 @@ class Wav2TokRecipe:
         )
 
     @torch.no_grad()
-    def _cluster(self, step: int) -> None:
+    def cluster(self, step: int) -> None:
         """Code vectors from clusters of what the net now makes of its clips, beginning where they were."""
         model = self._model
         config, generator = self.config.model.codebook, step_generator(mix(self.config.train.seed, _CLUSTERS), step)
