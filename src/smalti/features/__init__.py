@@ -16,18 +16,24 @@ from smalti.features.mel import (
     to_log_mel,
     warped_bands,
 )
+from smalti.features.melody import MELODY_BINS, PITCH, RELATIVE_BINS, melody_frames, relative_frames
 from smalti.features.picture_files import is_picture, picture_bytes, read_picture
+from smalti.features.pitch import PitchSettings, pitch_salience, pitch_track
 from smalti.features.stft import inverse_stft, overlap_add, stft, stft_magnitude
 from smalti.features.stretch import shift_pitch, stretch
 from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
 
 __all__ = [
     "FRAMES",
+    "MELODY_BINS",
     "MEL_PRESETS",
+    "PITCH",
+    "RELATIVE_BINS",
     "LogMelEncoder",
     "MelSettings",
     "MfccEncoder",
     "PictureCodec",
+    "PitchSettings",
     "Vocoder",
     "VocoderStream",
     "from_log_mel",
@@ -39,13 +45,17 @@ __all__ = [
     "mel",
     "mel_filterbank",
     "mel_to_magnitude",
+    "melody_frames",
     "mfcc",
     "natural_log",
     "normalised",
     "overlap_add",
     "picture_bytes",
+    "pitch_salience",
+    "pitch_track",
     "preset_of",
     "read_picture",
+    "relative_frames",
     "shift_pitch",
     "stft",
     "stft_magnitude",
