@@ -17,6 +17,7 @@ from journey import (
     TINY_MASKED,
     TINY_VAE,
     TINY_VOCODER,
+    TINY_WAV2TOK,
     Journey,
 )
 from smalti.core import ConfigError, StoreError
@@ -36,6 +37,7 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Calla
     "melgpt masked": ("melgpt/masked", TINY_MASKED, lambda journey: journey.tokens, lambda journey: journey.masked),
     "melgpt vae": ("melgpt/vae", TINY_VAE, lambda journey: journey.tokens, lambda journey: journey.vae),
     "vocoder": ("vocoder/tiny", TINY_VOCODER, lambda journey: journey.sounds, lambda journey: journey.vocoder),
+    "wav2tok": ("wav2tok/digits", TINY_WAV2TOK, lambda journey: journey.sounds, lambda journey: journey.wav2tok),
     "almtokenizer": ("almtokenizer/tiny", TINY_ALM, lambda journey: journey.sounds, lambda journey: journey.alm),
     "almtokenizer stage 1": (
         "almtokenizer/stage1",

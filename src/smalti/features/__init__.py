@@ -1,6 +1,6 @@
 """Floor 1, signal: waveforms to spectra and back."""
 
-from smalti.features.cepstrum import MfccEncoder, mfcc, normalised, trimmed
+from smalti.features.cepstrum import MfccEncoder, log_power, mfcc, normalised, trimmed
 from smalti.features.frames import FRAMES, LogMelEncoder
 from smalti.features.griffin_lim import griffin_lim, mel_to_magnitude
 from smalti.features.mel import (
@@ -42,6 +42,7 @@ __all__ = [
     "inverse_stft",
     "is_picture",
     "log_mel",
+    "log_power",
     "mel",
     "mel_filterbank",
     "mel_to_magnitude",

@@ -322,10 +322,30 @@ def _melgpt_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return melgpt_recipe(settings, stores, engine=engine, codec=heard)
 
 
+def _wav2tok(folder: Path) -> Tokenizer:
+    from smalti.systems.wav2tok import load_wav2tok
+
+    return load_wav2tok(folder)
+
+
+def _wav2tok_settings() -> type[Settings]:
+    from smalti.systems.wav2tok import Wav2TokConfig
+
+    return Wav2TokConfig
+
+
+def _wav2tok_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.data.manifest import Manifest
+    from smalti.systems.wav2tok import Wav2TokRecipe
+
+    return Wav2TokRecipe(settings, Manifest.read(data), engine=engine)
+
+
 SYSTEMS: Mapping[str, System] = {
     "mulaw": System(_mulaw),
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
     "almtokenizer": System(_almtokenizer, Learning(_almtokenizer_settings, _almtokenizer_recipe, "manifest")),
+    "wav2tok": System(_wav2tok, Learning(_wav2tok_settings, _wav2tok_recipe, "manifest")),
     "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
     "melgpt": System(_melgpt, Learning(_melgpt_settings, _melgpt_recipe, "store")),
