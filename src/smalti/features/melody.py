@@ -12,13 +12,13 @@ from torch import Tensor
 from smalti.core import Audio
 from smalti.features.pitch import PitchSettings, pitch_salience, pitch_track
 
-PITCH = PitchSettings(hop=320)
-"""Every 20 ms, a quarter of a semitone fine."""
+PITCH = PitchSettings(hop=640)
+"""Every 40 ms, a quarter of a semitone fine."""
 _STEPS = 2  # bins to a semitone
 _BINS = (PITCH.high - PITCH.low) * _STEPS + 1
 _BLUR = 0.4  # deviation, semitones
 _HELD = 0.2  # strength of a pitch that goes on
-_SMOOTH = 7  # frames whose median is taken: 140 ms, shorter than a note
+_SMOOTH = 3  # frames whose median is taken: 120 ms, shorter than a note
 _REACH = 20  # semitones above and below the reference
 _FIXED = 48.0  # MIDI number that a single note is measured from
 _NEAR, _SHARE = 1, 0.6  # a clip is one note if such a share of it lies within so many semitones
@@ -30,7 +30,7 @@ RELATIVE_BINS = 2 * _REACH * _STEPS + 1
 
 
 def melody_frames(samples: Float[Tensor, " sample"]) -> Float[Tensor, "frame pitch"]:
-    """How strongly each pitch is sung in every 20 ms begun, 0…1; all 0 if nothing is.
+    """How strongly each pitch is sung in every 40 ms begun, 0…1; all 0 if nothing is.
 
     Args:
         samples: at 16 kHz.
