@@ -147,6 +147,13 @@ TINY_ALM_STAGE2 = (
     "depth.layers=1",
     "depth.heads=2",
 )
+TINY_KMEANS = (
+    "train.steps=6",
+    "train.batch=2",
+    "train.seconds=0.4",
+    "model.vocab=11",
+    "cadence.checkpoint=2",
+)
 
 
 @dataclass(frozen=True)
@@ -166,6 +173,7 @@ class Journey:
         alm: an almtokenizer run.
         alm_stage1: the first stage of one with SEANet ends.
         alm_stage2: a second stage without a first.
+        kmeans: clusters of log-mel frames.
     """
 
     sounds: Path
@@ -180,3 +188,4 @@ class Journey:
     alm: Path
     alm_stage1: Path
     alm_stage2: Path
+    kmeans: Path

@@ -48,7 +48,7 @@ def test_two_sources_are_one_table_and_their_pictures_lie_apart(
     ("asked", "said"),
     [
         (["--features", "specvqgan"], "wanted both"),
-        (["--features", "wide", "--features-to", "{to}"], "found features 'wide', wanted 'specvqgan'"),
+        (["--features", "wide", "--features-to", "{to}"], "found features 'wide'; known: specvqgan, matpac"),
         (["--hold-out", "0.2", "--group", "nobody"], "column 'nobody' is unknown"),
     ],
 )

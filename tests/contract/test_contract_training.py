@@ -13,6 +13,7 @@ from journey import (
     TINY_ALM_STAGE2,
     TINY_CODEC,
     TINY_GRID_CODEC,
+    TINY_KMEANS,
     TINY_LM,
     TINY_MASKED,
     TINY_VAE,
@@ -28,6 +29,7 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Calla
     "melvqvae grid": (
         "melvqvae/tiny",
         TINY_GRID_CODEC,
+        TINY_KMEANS,
         lambda journey: journey.sounds,
         lambda journey: journey.grid_codec,
     ),
@@ -36,6 +38,7 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Calla
     "melgpt masked": ("melgpt/masked", TINY_MASKED, lambda journey: journey.tokens, lambda journey: journey.masked),
     "melgpt vae": ("melgpt/vae", TINY_VAE, lambda journey: journey.tokens, lambda journey: journey.vae),
     "vocoder": ("vocoder/tiny", TINY_VOCODER, lambda journey: journey.sounds, lambda journey: journey.vocoder),
+    "kmeans": ("kmeans", TINY_KMEANS, lambda journey: journey.sounds, lambda journey: journey.kmeans),
     "almtokenizer": ("almtokenizer/tiny", TINY_ALM, lambda journey: journey.sounds, lambda journey: journey.alm),
     "almtokenizer stage 1": (
         "almtokenizer/stage1",

@@ -15,6 +15,7 @@ STEPS = {
     "melvqvae/textures": 60,
     "melvqvae/tiny": 60,
     "vocoder/tiny": 60,
+    "kmeans/default": 60,
     "almtokenizer/tiny": 40,
     "almtokenizer/stage1": 60,
     "almtokenizer/stage2": 60,
@@ -25,6 +26,7 @@ STEPS = {
 }
 BRIEF = {
     "melvqvae/tiny": ["adversary=patch", "adversary.disc_start=20", "perceptual=self"],
+    "kmeans/default": ["model.vocab=32", "train.batch=2", "train.seconds=1"],
     "almtokenizer/stage1": [*TINY_ALM_STAGE1, "judge.start=20"],
     "almtokenizer/stage2": [*TINY_ALM_STAGE2, "judge.start=20"],
 }
@@ -43,7 +45,7 @@ def data(tmp_path_factory):
         ["encode", codec, "--data", sounds / "manifest.csv", "--to", tokens],
     ):
         assert run([str(word) for word in line]) == 0
-    manifests = ("melvqvae/textures", "melvqvae/tiny", "vocoder/tiny")
+    manifests = ("melvqvae/textures", "melvqvae/tiny", "vocoder/tiny", "kmeans/default")
     manifests += ("almtokenizer/tiny", "almtokenizer/stage1", "almtokenizer/stage2")
     models = ("synthformer/tiny", "melgpt/tiny", "melgpt/masked", "melgpt/vae")
     return {**dict.fromkeys(manifests, sounds), **dict.fromkeys(models, tokens)}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from smalti.core import DataError
-from smalti.features import MEL_PRESETS, is_picture, picture_bytes, read_picture
+from smalti.features import MEL_PRESETS, array_bytes, is_picture, read_picture
 
 PICTURE = MEL_PRESETS["specvqgan"]
 
@@ -28,7 +28,7 @@ def test_published_pictures_read_as_they_are(tmp_path: Path, kind: str, order: s
 
 def test_what_is_written_reads_back(tmp_path: Path) -> None:
     picture = torch.from_numpy(levels()).float()
-    (tmp_path / "a_mel.npy").write_bytes(picture_bytes(picture))
+    (tmp_path / "a_mel.npy").write_bytes(array_bytes(picture))
     assert torch.equal(read_picture(tmp_path / "a_mel.npy", PICTURE), picture)
     assert np.load(tmp_path / "a_mel.npy", allow_pickle=False).shape == (80, 33)
 

@@ -155,7 +155,7 @@ def test_the_command_line_makes_a_run_of_a_folder(
 def test_a_folder_without_weights_and_a_picture_for_waveforms_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"holds none of model\.safetensors, pytorch_model\.bin"):
         import_weights("encodec", tmp_path, to=tmp_path / "run")
-    with pytest.raises(StoreError, match="hears waveforms; leave --picture out"):
+    with pytest.raises(StoreError, match="takes none; leave --picture out"):
         import_weights("encodec", folder, to=tmp_path / "run", picture="vocos24k")
     assert not (tmp_path / "run").exists()
 

@@ -31,7 +31,7 @@ def prepare(
         str | None, typer.Option(metavar="COLUMN", help="Equal values stay together when some are held out.")
     ] = None,
     features: Annotated[
-        str | None, typer.Option(metavar="PRESET", help="Draw mel pictures, such as specvqgan, and list these.")
+        str | None, typer.Option(metavar="PRESET", help="Draw mel pictures, specvqgan or matpac, and list these.")
     ] = None,
     features_to: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the pictures.")] = None,
     json: Json = False,

@@ -18,6 +18,9 @@ def train(
     load_path: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Begin with a part of this run, such as stage 1 of a GPT-VAE.")
     ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(metavar="RUN", help="For kmeans: log-mel, a run, or a Hugging Face folder.")
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings, such as train.steps=2000.")
     ] = None,
@@ -26,5 +29,7 @@ def train(
     """Train a system; a killed run goes on with --resume and ends as if nothing had been."""
     from smalti.systems.training import train as learn
 
-    report = learn(preset, data=data, out=out, resume=resume, load_path=load_path, overrides=overrides or ())
+    report = learn(
+        preset, data=data, out=out, resume=resume, load_path=load_path, encoder=encoder, overrides=overrides or ()
+    )
     finish(report, json=json)

@@ -21,6 +21,7 @@ from smalti.core.protocols import (
     Stepper,
     StreamingCodec,
     StreamingTokenizer,
+    Tagger,
     Tokenizer,
     TokenLM,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "StoreError",
     "StreamingCodec",
     "StreamingTokenizer",
+    "Tagger",
     "TokenLM",
     "TokenSpec",
     "Tokenizer",

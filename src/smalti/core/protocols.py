@@ -52,6 +52,20 @@ class LayeredEncoder(Encoder, Protocol):
 
 
 @runtime_checkable
+class Tagger(Encoder, Protocol):
+    """An encoder that also says which classes it hears."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Of the classes; their numbers as text where nothing else is known."""
+        ...
+
+    def scores(self, audio: Audio) -> Float[Tensor, "batch class"]:
+        """How much of each class is heard in each item, 0…1."""
+        ...
+
+
+@runtime_checkable
 class Tokenizer(Protocol):
     """Hears sound as tokens. An item alone and in a padded batch gives equal tokens."""
 

@@ -13,7 +13,7 @@ from smalti.audio import read
 from smalti.core import DataError, ParameterError
 from smalti.data.corpora import Row
 from smalti.data.given_pictures import PUBLISHED, picture_samples
-from smalti.features import MEL_PRESETS, MelSettings, is_picture, log_mel, picture_bytes, read_picture
+from smalti.features import MEL_PRESETS, MelSettings, array_bytes, is_picture, log_mel, read_picture
 from smalti.store import write_bytes
 
 SECONDS, FRAMES = 10, 860
@@ -99,7 +99,7 @@ def _draw(name: str, target: Path, *, root: Path, picture: MelSettings) -> str:
     except DataError as error:
         return str(error)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(target, picture_bytes(published_picture(sound.samples[0], picture)))
+    write_bytes(target, array_bytes(published_picture(sound.samples[0], picture)))
     return ""
 
 

@@ -14,12 +14,14 @@ from smalti.core import DataError, ParameterError, nearest
 from smalti.data.corpora import CORPORA, LABELS, Row
 from smalti.data.corpora.listed import holds_labelled_manifest
 from smalti.data.given_pictures import PUBLISHED, read_cut_picture
+from smalti.data.log_mel_corpus import MATPAC, inspect_log_mel, write_list, write_log_mels
 from smalti.data.manifest import SCHEMA, Manifest
 from smalti.data.picture_corpus import write_pictures
 from smalti.data.split import hold_out
-from smalti.features import MEL_PRESETS, is_picture
+from smalti.features import MEL_PRESETS, is_log_mel, is_picture
 from smalti.store import write_bytes
 
+_FEATURES = (PUBLISHED, MATPAC)
 _WINDOW = 64  # files in hand per worker
 _COLUMNS = ("path", "seconds", "sample_rate", "channels", "label", "split", "fold", "flags")
 
@@ -52,7 +54,8 @@ class PrepareChoices:
     """What else is to be done while preparing.
 
     Attributes:
-        features: a mel preset; the recordings' pictures are written, and it is they that the manifest lists.
+        features: "specvqgan" or "matpac"; the recordings' pictures are written, and it is they that the manifest lists.
+            Beside those of matpac lies `train.tsv`, as fairseq reads it.
         features_to: folder of these.
         hold_out: share of the recordings of each label that are kept out of training, in whole groups.
         group: column of these groups; None as of `smalti.data.hold_out`.
@@ -112,6 +115,7 @@ def prepare(
     """
     begin, choices = time.perf_counter(), choices or PrepareChoices()
     sources = [source] if isinstance(source, Path) else [*source]
+    _require_features(choices, sources)
     parts = _surveys(sources, corpus=corpus, workers=workers, max_bad=max_bad, progress=progress)
     if choices.features is not None:
         parts = [
@@ -122,7 +126,12 @@ def prepare(
     failed = [one for part in parts for one in part.failed]
     too_many_bad = not good or len(failed) > max_bad * (len(good) + len(failed))
     if not too_many_bad:
-        _write(_joined(parts, manifest.parent), manifest, choices)
+        found = _joined(parts, manifest.parent)
+        if choices.hold_out is not None:
+            found = hold_out(found, choices.hold_out, group=choices.group, seed=choices.seed)
+        found.write(manifest)
+        if choices.features == MATPAC:
+            write_list(found, choices.features_to)
         if corpus in LABELS:
             known = dict.fromkeys(label for one in sources for label in LABELS[corpus](one))
             _name_labels(manifest.parent / SCHEMA, list(known))
@@ -181,8 +190,22 @@ def _surveys(
 
 def _drawn(part: Survey, to: Path, preset: str, workers: int, progress: Callable[[int, int], None] | None) -> Survey:
     """The pictures of a corpus in place of its recordings."""
-    good, undrawn = write_pictures(list(part.good), part.root, to, preset, workers=workers, progress=progress)
+    rows = list(part.good)
+    if preset == MATPAC:
+        good, undrawn = write_log_mels(rows, part.root, to, workers=workers, progress=progress)
+    else:
+        good, undrawn = write_pictures(rows, part.root, to, preset, workers=workers, progress=progress)
     return Survey(tuple(good), (*part.failed, *undrawn), to)
+
+
+def _require_features(choices: PrepareChoices, sources: Sequence[Path]) -> None:
+    if choices.features is None:
+        return
+    if choices.features not in _FEATURES:
+        raise ParameterError(f"found features {choices.features!r}; {nearest(choices.features, _FEATURES)}")
+    to = choices.features_to.resolve()
+    if any(source.is_dir() and to.is_relative_to(source.resolve()) for source in sources):
+        raise ParameterError(f"{shown(to)} lies within the recordings, where it would be found; choose another folder")
 
 
 def _own_folder(to: Path, sources: Sequence[Path], part: Survey) -> Path:
@@ -201,12 +224,6 @@ def _joined(parts: Sequence[Survey], folder: Path) -> Manifest:
     """One manifest of all corpora; several as seen from the folder it will lie in."""
     manifests = [Manifest.from_rows(part.good, part.root) for part in parts]
     return manifests[0] if len(manifests) == 1 else Manifest.joined(manifests, folder)
-
-
-def _write(found: Manifest, to: Path, choices: PrepareChoices) -> None:
-    if choices.hold_out is not None:
-        found = hold_out(found, choices.hold_out, group=choices.group, seed=choices.seed)
-    found.write(to)
 
 
 def _name_labels(path: Path, labels: list[str]) -> None:
@@ -250,7 +267,8 @@ def _outcome(root: Path, inside: Path, name: str) -> FileReport | str:
         name.encode()
         if not Path(name).is_absolute() and not path.resolve().is_relative_to(inside):
             return "leads out of the folder (a link or ..), which is not followed; copy it into the folder"
-        return _inspect_picture(path) if is_picture(path) else inspect(path)
+        read = _inspect_picture if is_picture(path) else inspect_log_mel if is_log_mel(path) else inspect
+        return read(path)
     except UnicodeEncodeError:
         return "its name is not valid UTF-8, so no table can hold it; rename it"
     except (OSError, RuntimeError, ValueError) as error:

@@ -4,7 +4,7 @@ Beside each stands what its sound's log-mel levels say, which any encoder should
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from smalti.core import Audio, DataError, Encoder
+from smalti.core import Audio, DataError, Embedding, Encoder, LayeredEncoder, ParameterError
 from smalti.evaluate.embedding import clip_statistics, frame_levels
+from smalti.evaluate.pooling import pooled
 
 _Name = TypeVar("_Name")
 _BANDS = 40
@@ -72,10 +73,27 @@ def embeddings(
     encoder: Encoder, clips: Iterable[tuple[_Name, Audio]]
 ) -> Iterator[tuple[_Name, Audio, Float[Tensor, "frame dim"]]]:
     """Every recording, by whatever names it, with the vectors of its frames; in order, few in memory at once."""
+    for name, audio, layers in layer_embeddings(encoder, clips):
+        yield name, audio, layers[0]
+
+
+@torch.no_grad()
+def layer_embeddings(
+    encoder: Encoder, clips: Iterable[tuple[_Name, Audio]], layers: Sequence[int] = ()
+) -> Iterator[tuple[_Name, Audio, list[Float[Tensor, "frame dim"]]]]:
+    """Every recording with the vectors of its frames in each of these layers, of one hearing; as `embeddings`.
+
+    Args:
+        encoder: of several layers, if any are named.
+        clips: what names them, and sounds at the encoder's rate.
+        layers: counted from 1; none is the encoder as it is.
+    Raises:
+        ParameterError: if layers are named that it does not have.
+    """
     for batch in batches(clips):
-        heard = encoder.embed(Audio.batch(audio for _, audio in batch))
-        for (name, audio), frames, length in zip(batch, heard.frames, heard.lengths.tolist(), strict=True):
-            yield name, audio, frames[:length].float().cpu()
+        heard = _heard(encoder, Audio.batch(audio for _, audio in batch), layers)
+        for row, (name, audio) in enumerate(batch):
+            yield name, audio, [one.frames[row, : int(one.lengths[row])].float().cpu() for one in heard]
 
 
 @torch.no_grad()
@@ -104,8 +122,8 @@ def collect(
         names.append(name)
         samples += audio.samples.shape[1]
         levels = frame_levels(audio.samples[0], audio.sample_rate, hop=encoder.hop, bands=_BANDS)
-        spaces["encoder"].append(_pooled(frames))
-        spaces["log_mel"].append(_pooled(levels))
+        spaces["encoder"].append(pooled(frames))
+        spaces["log_mel"].append(pooled(levels))
         spaces["clip_statistics"].append(clip_statistics([audio.samples[0]], audio.sample_rate, bands=_BANDS)[0])
         some = _drawn(len(frames), share, f"{seed} {name}").sort().values
         kept.append((frames[some], levels[some], some))
@@ -143,8 +161,15 @@ def spread_over(owner: Int64[Tensor, " vector"], most: int, *, seed: int = 0) ->
     return by_owner[order[:most]].sort().values
 
 
-def _pooled(frames: Float[Tensor, "frame dim"]) -> Float[Tensor, " pooled"]:
-    return torch.cat([frames.mean(0), frames.std(0, unbiased=False)])
+def _heard(encoder: Encoder, audio: Audio, layers: Sequence[int]) -> Sequence[Embedding]:
+    if not layers:
+        return [encoder.embed(audio)]
+    if not isinstance(encoder, LayeredEncoder):
+        raise ParameterError(f"found layers {list(layers)} of an encoder that has one; leave them out")
+    if len(layers) == 1:
+        return [encoder.at_layer(layers[0]).embed(audio)]
+    every = encoder.embed_layers(audio)
+    return [every[layer - 1] for layer in layers]
 
 
 def _drawn(count: int, most: int, name: str) -> Int64[Tensor, " chosen"]:

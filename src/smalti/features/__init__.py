@@ -1,8 +1,10 @@
 """Floor 1, signal: waveforms to spectra and back."""
 
+from smalti.features.array_files import ArrayFile, array_bytes
 from smalti.features.cepstrum import MfccEncoder, mfcc, normalised, trimmed
 from smalti.features.frames import FRAMES, LogMelEncoder
 from smalti.features.griffin_lim import griffin_lim, mel_to_magnitude
+from smalti.features.log_mel_files import is_log_mel, may_hold_log_mel, open_log_mel
 from smalti.features.mel import (
     MEL_PRESETS,
     MelSettings,
@@ -14,38 +16,52 @@ from smalti.features.mel import (
     natural_log,
     preset_of,
     to_log_mel,
+    warped_bands,
 )
-from smalti.features.picture_files import is_picture, picture_bytes, read_picture
+from smalti.features.picture_files import is_picture, read_picture
+from smalti.features.power_mel import MATPAC_PICTURE, SILENCE, power_log_mel, power_mel_frames
 from smalti.features.stft import inverse_stft, overlap_add, stft, stft_magnitude
+from smalti.features.stretch import shift_pitch, stretch
 from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
 
 __all__ = [
     "FRAMES",
+    "MATPAC_PICTURE",
     "MEL_PRESETS",
+    "SILENCE",
+    "ArrayFile",
     "LogMelEncoder",
     "MelSettings",
     "MfccEncoder",
     "PictureCodec",
     "Vocoder",
     "VocoderStream",
+    "array_bytes",
     "from_log_mel",
     "griffin_lim",
     "hop_by_hop",
     "inverse_stft",
+    "is_log_mel",
     "is_picture",
     "log_mel",
+    "may_hold_log_mel",
     "mel",
     "mel_filterbank",
     "mel_to_magnitude",
     "mfcc",
     "natural_log",
     "normalised",
+    "open_log_mel",
     "overlap_add",
-    "picture_bytes",
+    "power_log_mel",
+    "power_mel_frames",
     "preset_of",
     "read_picture",
+    "shift_pitch",
     "stft",
     "stft_magnitude",
+    "stretch",
     "to_log_mel",
     "trimmed",
+    "warped_bands",
 ]

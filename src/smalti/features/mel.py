@@ -174,6 +174,20 @@ def preset_of(settings: MelSettings) -> str:
     return next((name for name, known in MEL_PRESETS.items() if known == settings), str(settings))
 
 
+def warped_bands(settings: MelSettings, factors: Float[Tensor, " batch"]) -> Float[Tensor, "batch band"]:
+    """Where each band of a picture is found, in bands of that picture, once all its frequencies are times a factor.
+
+    A voice from a shorter throat has the same sounds at higher frequencies: a factor above 1 moves what is in a band to
+    a higher one. Outside the picture its first or last band is meant.
+    """
+    ends = torch.tensor([settings.low_hz, settings.high_hz], dtype=torch.float64)
+    low, high = _to_mel(ends, settings.scale).tolist()
+    step = (high - low) / (settings.bands + 1)
+    centres = _to_hz(low + step * torch.arange(1, settings.bands + 1, dtype=torch.float64), settings.scale)
+    found = _to_mel(centres.to(factors.device) / factors.double()[:, None], settings.scale)
+    return ((found - low) / step - 1).clamp(0, settings.bands - 1).float()
+
+
 @cache
 def mel_filterbank(settings: MelSettings) -> Float[Tensor, "band bin"]:
     """Weights of every bin in every band.

@@ -8,6 +8,7 @@ from smalti.losses.adversarial import (
     relative_feature_matching,
 )
 from smalti.losses.codec import SpectralDistances
+from smalti.losses.ctc import blank_free_ctc, collapsed, contrastive, pair_log_likelihoods, unbalance
 from smalti.losses.ends import ended
 from smalti.losses.latents import (
     FreeBits,
@@ -19,6 +20,7 @@ from smalti.losses.latents import (
     mutual_information,
     prior_divergence,
 )
+from smalti.losses.matching import Likeness, matching, prototypes
 from smalti.losses.multi_scale import PUBLISHED_SCALES, multi_scale_stft, time_l1
 from smalti.losses.spectral import loud_l2, picture_l1
 from smalti.losses.waveform import PUBLISHED_RESOLUTIONS, Resolution, mel_l1, multi_resolution_stft
@@ -27,10 +29,14 @@ __all__ = [
     "PUBLISHED_RESOLUTIONS",
     "PUBLISHED_SCALES",
     "FreeBits",
+    "Likeness",
     "Resolution",
     "SpectralDistances",
     "active_units",
     "adaptive_weight",
+    "blank_free_ctc",
+    "collapsed",
+    "contrastive",
     "ended",
     "feature_matching",
     "free_divergence",
@@ -40,12 +46,16 @@ __all__ = [
     "importance_weights",
     "log_density",
     "loud_l2",
+    "matching",
     "mel_l1",
     "multi_resolution_stft",
     "multi_scale_stft",
     "mutual_information",
+    "pair_log_likelihoods",
     "picture_l1",
     "prior_divergence",
+    "prototypes",
     "relative_feature_matching",
     "time_l1",
+    "unbalance",
 ]

@@ -1,5 +1,8 @@
 """k-means over more points than fit into memory: a sample of them starts the centres, all of them move these."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -61,13 +64,29 @@ class MiniBatchKMeans:
         """
         if self.seen < self._count:
             raise ParameterError(f"found {self.seen} points, wanted at least {self._count} centres; give more sound")
-        return self._started() if self._centres is None else self._centres.clone()
+        if self._centres is not None:
+            return self._centres.clone()
+        looked = torch.Generator()
+        looked.set_state(self._generator.get_state())  # looking changes nothing
+        return kmeans(self._sample, centres=self._count, generator=looked)
 
     def left(self, centres: Float[Tensor, "centre dim"]) -> float:
         """Share of the sample's variance that centres leave unexplained, 0…1."""
         rest = self._sample - centres[nearest_centre(self._sample, centres)]
         whole = self._sample.var(dim=0, correction=0).sum()
         return float(rest.pow(2).sum(dim=1).mean() / whole) if whole > 0 else 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that going on needs."""
+        centres = {} if self._centres is None else {"centres": self._centres, "weights": self._weights}
+        return {"seen": self.seen, "sample": self._sample, "generator": self._generator.get_state(), **centres}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.seen, self._sample = int(state["seen"]), state["sample"].clone()
+        self._generator.set_state(state["generator"])
+        self._centres = state["centres"].clone() if "centres" in state else None
+        self._weights = state["weights"].clone() if "weights" in state else torch.zeros(self._count)
 
     def _started(self) -> Tensor:
         found = kmeans(self._sample, centres=self._count, generator=self._generator)

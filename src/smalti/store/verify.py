@@ -11,7 +11,8 @@ from smalti.store.shards import verify_store
 from smalti.store.smt import SmtReader
 from smalti.store.weights import load_weights
 
-_CONFIG, _WEIGHTS, _TOKENIZER, _LOADED = "config.toml", "weights.safetensors", "tokenizer", "loaded.safetensors"
+_CONFIG, _WEIGHTS, _LOADED = "config.toml", "weights.safetensors", "loaded.safetensors"
+_KEPT = ("tokenizer", "encoder", "tokenizer/encoder")  # runs within runs and stores
 
 
 def verify(path: Path) -> list[str]:
@@ -48,12 +49,13 @@ def _verify_store(path: Path) -> list[str]:
         problems = [f"{path}: {problem}" for problem in verify_store(path)]
     except StoreError as error:
         problems = [str(error)]
-    return problems + _verify_weights(path / _TOKENIZER / _WEIGHTS)
+    return problems + _verify_weights(*(path / name / _WEIGHTS for name in _KEPT))
 
 
 def _verify_run(path: Path) -> list[str]:
     problems = [f"{folder}: {said}" for folder in checkpoints(path) for said in damaged(folder)]
-    return problems + _verify_weights(path / _WEIGHTS, path / _LOADED, path / _TOKENIZER / _WEIGHTS)
+    kept = [path / name / _WEIGHTS for name in _KEPT]
+    return problems + _verify_weights(path / _WEIGHTS, path / _LOADED, *kept)
 
 
 def _verify_weights(*paths: Path) -> list[str]:

@@ -15,13 +15,16 @@ from smalti.store import read_foreign_weights, save_weights
 from smalti.systems.almtokenizer import ALMTokenizerConfig, ModelConfig
 from smalti.systems.almtokenizer.config import TrainConfig
 from smalti.systems.almtokenizer.foreign import adopt_encodec
+from smalti.systems.labels import read_labels
+from smalti.systems.matpac.config import MatpacConfig, Task
+from smalti.systems.matpac.foreign import adopt_matpac
 from smalti.systems.vocoder import VocoderRunConfig
 from smalti.systems.vocoder.foreign import FORMATS as VOCODERS
 from smalti.systems.vocoder.foreign import adopt
 from smalti.train import RunFolder
 
-ENDS = "encodec"
-FORMATS = (*VOCODERS, ENDS)
+ENDS, ENCODER = "encodec", "matpac"
+FORMATS = (*VOCODERS, ENDS, ENCODER)
 
 _WORDS = "config.json"
 _IN_FOLDERS = ("model.safetensors", "pytorch_model.bin")
@@ -38,6 +41,7 @@ class ImportReport:
         format, net: what it is.
         picture: a vocoder's mel preset.
         parameter_count: numbers that it has learnt.
+        left_out: kinds of tensors in it that are not needed.
         ignored: files beside it that might have been meant, and were not read.
     """
 
@@ -46,20 +50,40 @@ class ImportReport:
     net: str
     picture: str
     parameter_count: int
+    left_out: tuple[str, ...]
     ignored: tuple[str, ...]
 
 
-def import_weights(format: str, file: Path, *, to: Path, picture: str = "") -> ImportReport:
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A classifier behind an encoder.
+
+    Attributes:
+        file: of its weights; None if there is none, or it lies in the encoder's own.
+        task: whether its classes exclude one another; None is told by the file, or an error.
+        labels: a file of the names of its classes, if they are known.
+    """
+
+    file: Path | None = None
+    task: Task | None = None
+    labels: Path | None = None
+
+
+def import_weights(
+    format: str, file: Path, *, to: Path, picture: str = "", classifier: Classifier | None = None
+) -> ImportReport:
     """Import weights; nothing is written before all of them are found good, and nothing in them is run.
 
-    Of EnCodec the encoder and decoder are taken, as a run that serves as a first stage of the query codec. A
-    config.json beside the file is read as data. YAML is never read: it can hold code, and shapes say the same.
+    Of EnCodec the encoder and decoder are taken, as a run that serves as a first stage of the query codec; of MATPAC
+    the encoder, and a classifier if there is one. A config.json beside the file is read as data. YAML is never read:
+    it can hold code, and shapes say the same.
 
     Args:
         format: one of `FORMATS`.
         file: a PyTorch checkpoint or .safetensors file, or a Hugging Face folder with one.
         to: the run folder.
         picture: mel preset a vocoder was made for; by default the one its authors publish.
+        classifier: of a MATPAC.
     Raises:
         StoreError: if the file is refused (says why), or the folder holds something else.
     """
@@ -69,7 +93,10 @@ def import_weights(format: str, file: Path, *, to: Path, picture: str = "") -> I
         raise StoreError(f"format {format!r} is unknown; {nearest(format, FORMATS)}")
     file = _weights_in(file) if file.is_dir() else file
     tensors, words = read_foreign_weights(file), _words(file)
-    found = _ends(tensors, words, picture) if format == ENDS else _vocoder(format, tensors, words, picture)
+    classifier = classifier or Classifier()
+    if format != ENCODER and classifier != Classifier():
+        raise StoreError(f"found a classifier for {format}, which has none; leave --head, --task and --labels out")
+    found = _found(format, tensors, words, picture, classifier)
     run = RunFolder.start(to, to_toml(found.config))
     save_weights(run.weights_path, found.state, {"system": found.system, "imported": format})
     beside = sorted(path.name for path in file.parent.iterdir() if path.suffix.lower() in _NEVER)
@@ -79,6 +106,7 @@ def import_weights(format: str, file: Path, *, to: Path, picture: str = "") -> I
         net=found.net,
         picture=found.picture,
         parameter_count=found.parameter_count,
+        left_out=found.left_out,
         ignored=tuple(beside),
     )
 
@@ -93,6 +121,17 @@ class _Found:
     net: str
     picture: str
     parameter_count: int
+    left_out: tuple[str, ...] = ()
+
+
+def _found(
+    format: str, tensors: Mapping[str, Tensor], words: Mapping[str, Any], picture: str, classifier: Classifier
+) -> _Found:
+    if format in VOCODERS:
+        return _vocoder(format, tensors, words, picture)
+    if picture:
+        raise StoreError(f"found the mel preset {picture} for {format}, which takes none; leave --picture out")
+    return _ends(tensors, words) if format == ENDS else _encoder(tensors, classifier)
 
 
 def _vocoder(format: str, tensors: Mapping[str, Tensor], words: Mapping[str, Any], picture: str) -> _Found:
@@ -102,14 +141,21 @@ def _vocoder(format: str, tensors: Mapping[str, Tensor], words: Mapping[str, Any
     return _Found(config, vocoder.net.state_dict(), config.system, kind, heard, count)
 
 
-def _ends(tensors: Mapping[str, Tensor], words: Mapping[str, Any], picture: str) -> _Found:
+def _ends(tensors: Mapping[str, Tensor], words: Mapping[str, Any]) -> _Found:
     """A run like the first of the query codec's two stages: ends that have learnt, without codes."""
-    if picture:
-        raise StoreError(f"found the mel preset {picture} for encodec, which hears waveforms; leave --picture out")
     ends = adopt_encodec(tensors, words)
     model, train = ModelConfig(sample_rate=ends.sample_rate, ends=ends.config), TrainConfig(stage="autoencoder")
     config, state = ALMTokenizerConfig(model=model, train=train), ends.state()
     return _Found(config, state, config.system, ends.config.kind, "", sum(value.numel() for value in state.values()))
+
+
+def _encoder(tensors: Mapping[str, Tensor], classifier: Classifier) -> _Found:
+    probe = read_foreign_weights(classifier.file) if classifier.file else None
+    labels = read_labels(classifier.labels) if classifier.labels else ()
+    found = adopt_matpac(tensors, probe=probe, task=classifier.task, labels=labels)
+    config, net = MatpacConfig(model=found.net.config), found.net
+    count = sum(value.numel() for value in net.parameters())
+    return _Found(config, net.state_dict(), config.system, ENCODER, "", count, found.left_out)
 
 
 def _weights_in(folder: Path) -> Path:

@@ -5,7 +5,7 @@ read, only code of the installed library is run, and nothing is fetched.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,7 +33,7 @@ class PretrainedEncoder:
     Items are heard one by one, as some of these models normalise over all that they are given.
 
     Attributes:
-        layer: whose states are given; 0 is what the first layer is given.
+        layer: whose states are given, to `layers`; 0 is what the first layer is given.
         fingerprint: of weights and layer.
     """
 
@@ -47,7 +47,8 @@ class PretrainedEncoder:
             sample_rate: Hz.
             normalise: whether it was trained on sound of mean 0 and variance 1.
         """
-        self._model, self._normalise = model, normalise
+        self._model, self._words, self._normalise = model, words, normalise
+        self.layers = int(words["num_hidden_layers"])
         self.sample_rate, self.layer, self.dim = sample_rate, layer, int(words["hidden_size"])
         self.hop, self._field = 1, 1
         for kernel, stride in zip(words["conv_kernel"], words["conv_stride"], strict=True):
@@ -63,23 +64,49 @@ class PretrainedEncoder:
         Raises:
             SpecError: if the audio is at another rate.
         """
-        audio.require_rate(self.sample_rate, "this encoder")
-        rows = [self._states(item.samples[0]) for item in audio.items()]
-        lengths = -(-audio.lengths // self.hop)
-        if not rows:
-            return Embedding(torch.zeros(0, 0, self.dim), lengths)
-        return Embedding(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths)
+        return self._heard(audio, [self.layer])[0]
 
-    def _states(self, samples: Float[Tensor, " sample"]) -> Float[Tensor, "frame dim"]:
+    @torch.no_grad()
+    def embed_layers(self, audio: Audio) -> Sequence[Embedding]:
+        """The states of every layer from the first to the last, of one hearing.
+
+        Raises:
+            SpecError: if the audio is at another rate.
+        """
+        return self._heard(audio, range(1, self.layers + 1))
+
+    def at_layer(self, layer: int) -> "PretrainedEncoder":
+        """The same model, giving the states of this layer.
+
+        Raises:
+            ParameterError: if there is no such layer.
+        """
+        if not 0 <= layer <= self.layers:
+            raise ParameterError(f"layer {layer} is outside 0…{self.layers} of this model; choose one in that range")
+        return PretrainedEncoder(
+            self._model, self._words, layer=layer, sample_rate=self.sample_rate, normalise=self._normalise
+        )
+
+    def _heard(self, audio: Audio, layers: Sequence[int]) -> list[Embedding]:
+        audio.require_rate(self.sample_rate, "this encoder")
+        items = [self._states(item.samples[0], layers) for item in audio.items()]
+        lengths = -(-audio.lengths // self.hop)
+        if not items:
+            return [Embedding(torch.zeros(0, 0, self.dim), lengths) for _ in layers]
+        columns = zip(*items, strict=True)
+        return [Embedding(torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True), lengths) for rows in columns]
+
+    def _states(self, samples: Float[Tensor, " sample"], layers: Sequence[int]) -> list[Float[Tensor, "frame dim"]]:
         frames = -(-len(samples) // self.hop)
         if not frames:
-            return torch.zeros(0, self.dim)
+            return [torch.zeros(0, self.dim) for _ in layers]
         if self._normalise:
             samples = (samples - samples.mean()) / (samples.var(correction=0) + 1e-7).sqrt()
         before = (self._field - self.hop) // 2
         behind = frames * self.hop + self._field - self.hop - before - len(samples)
         whole = nn.functional.pad(samples, (before, behind))
-        return self._model(whole[None], output_hidden_states=True).hidden_states[self.layer][0].float()
+        states = self._model(whole[None], output_hidden_states=True).hidden_states
+        return [states[layer][0].float() for layer in layers]
 
 
 def load_pretrained(folder: Path, *, layer: int | None = None) -> PretrainedEncoder:
@@ -100,7 +127,6 @@ def load_pretrained(folder: Path, *, layer: int | None = None) -> PretrainedEnco
         raise StoreError(
             f"{folder} holds no weights in safetensors; convert them with transformers, others are not read"
         )
-    hearing = _read(folder / _HEARING) if (folder / _HEARING).is_file() else {}
     need("transformers", extra="pretrained", what="encoders of others")
     import transformers
 
@@ -120,10 +146,29 @@ def load_pretrained(folder: Path, *, layer: int | None = None) -> PretrainedEnco
     layers = int(words["num_hidden_layers"])
     if layer is not None and not 0 <= layer <= layers:
         raise ParameterError(f"layer {layer} is outside 0…{layers} of {folder}; choose one in that range")
+    return _encoder(folder, model, words, layers if layer is None else layer)
+
+
+def load_unlearnt_pretrained(folder: Path) -> PretrainedEncoder:
+    """The last layer of the same model with the weights of torch's random state.
+
+    Raises:
+        ParameterError, StoreError: as `load_pretrained`, but no weights are read.
+    """
+    need("transformers", extra="pretrained", what="encoders of others")
+    import transformers
+
+    words = _read(folder / _WORDS)
+    model = transformers.AutoModel.from_config(transformers.AutoConfig.from_pretrained(folder, local_files_only=True))
+    return _encoder(folder, model, words, int(words["num_hidden_layers"]))
+
+
+def _encoder(folder: Path, model: nn.Module, words: Mapping[str, Any], layer: int) -> PretrainedEncoder:
+    hearing = _read(folder / _HEARING) if (folder / _HEARING).is_file() else {}
     return PretrainedEncoder(
         model.eval(),
         words,
-        layer=layers if layer is None else layer,
+        layer=layer,
         sample_rate=int(hearing.get("sampling_rate", 16000)),
         normalise=bool(hearing.get("do_normalize", True)),
     )

@@ -1,15 +1,10 @@
-"""The one explicit list of systems, and how a preset, a run folder or a shipped name becomes one of them.
-
-A new system is a folder and an entry here. An entry imports its system when it is asked: opening one does not cost all.
-"""
+"""How a preset, a run folder or a shipped name becomes one of the systems."""
 
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TypeVar
 
-from smalti.config import Settings, load_settings
 from smalti.core import (
     Codec,
     ConfigError,
@@ -28,41 +23,12 @@ from smalti.core import (
 )
 from smalti.features import LogMelEncoder, Vocoder
 from smalti.systems.hearing import OWN_RATE, RunName, heard_as, heard_through, seen
+from smalti.systems.members import CONFIG, SYSTEMS, TOKENIZER, Model
 from smalti.systems.pretrained import is_pretrained, load_pretrained
-from smalti.train import Engine, Recipe
 
-CONFIG, TOKENIZER, LOG_MEL = "config.toml", "tokenizer", "log-mel"
+LOG_MEL = "log-mel"
 _HERE = Path(__file__).parent
 _Ability = TypeVar("_Ability")
-Model = Tokenizer | Encoder | LanguageModel | Vocoder
-
-
-@dataclass(frozen=True, slots=True)
-class Learning:
-    """How a system learns.
-
-    Attributes:
-        settings: gives the class of its settings; they hold `train.steps`, `train.seed`, `cadence` and `engine`.
-        recipe: makes a recipe of settings, data and engine.
-        data: what it learns from.
-    """
-
-    settings: Callable[[], type[Settings]]
-    recipe: Callable[[Any, Path, Engine], Recipe]
-    data: Literal["manifest", "store"]
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """One system as the doors know it.
-
-    Attributes:
-        load: opens a run folder of it.
-        learning: None if there is nothing to learn.
-    """
-
-    load: Callable[[Path], Model]
-    learning: Learning | None = None
 
 
 def load(run: str | Path) -> Model:
@@ -202,9 +168,13 @@ def system_of(run: Path) -> str:
 def find_preset(name: str) -> tuple[str, Path]:
     """The system and the settings file of a preset such as `melvqvae/tiny`, or of a TOML file of one's own.
 
+    A system of one preset may be named by itself.
+
     Raises:
         ConfigError: if it is unknown (names the nearest) or the file does not name a system.
     """
+    only = [preset for preset in presets() if preset.startswith(f"{name}/")]
+    name = only[0] if len(only) == 1 else name
     if name in presets():
         system, _, size = name.partition("/")
         return system, _HERE / system / "presets" / f"{size}.toml"
@@ -219,117 +189,6 @@ def presets() -> list[str]:
     return sorted(found)
 
 
-def _mulaw(folder: Path) -> Codec:
-    from smalti.systems.mulaw import MuLaw, MuLawConfig
-
-    return MuLaw(load_settings(MuLawConfig, folder / CONFIG))
-
-
-def _melvqvae(folder: Path) -> Codec:
-    from smalti.systems.melvqvae import load_melvqvae
-
-    return load_melvqvae(folder)
-
-
-def _melvqvae_settings() -> type[Settings]:
-    from smalti.systems.melvqvae import MelVQVAEConfig
-
-    return MelVQVAEConfig
-
-
-def _melvqvae_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
-    from smalti.data.manifest import Manifest
-    from smalti.systems.melvqvae import MelVQVAERecipe
-
-    return MelVQVAERecipe(settings, Manifest.read(data), engine=engine)
-
-
-def _vocoder(folder: Path) -> Vocoder:
-    from smalti.systems.vocoder import load_vocoder as open_run
-
-    return open_run(folder)
-
-
-def _vocoder_settings() -> type[Settings]:
-    from smalti.systems.vocoder import VocoderRunConfig
-
-    return VocoderRunConfig
-
-
-def _vocoder_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
-    from smalti.data.manifest import Manifest
-    from smalti.systems.vocoder import VocoderRecipe
-
-    return VocoderRecipe(settings, Manifest.read(data), engine=engine)
-
-
-def _almtokenizer(folder: Path) -> Codec:
-    from smalti.systems.almtokenizer import load_almtokenizer
-
-    return load_almtokenizer(folder)
-
-
-def _almtokenizer_settings() -> type[Settings]:
-    from smalti.systems.almtokenizer import ALMTokenizerConfig
-
-    return ALMTokenizerConfig
-
-
-def _almtokenizer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
-    from smalti.data.manifest import Manifest
-    from smalti.systems.almtokenizer import ALMTokenizerRecipe
-
-    return ALMTokenizerRecipe(settings, Manifest.read(data), engine=engine)
-
-
-def _synthformer(folder: Path) -> TokenLM:
-    from smalti.systems.synthformer import load_synthformer
-
-    return load_synthformer(folder)
-
-
-def _synthformer_settings() -> type[Settings]:
-    from smalti.systems.synthformer import SynthformerConfig
-
-    return SynthformerConfig
-
-
-def _synthformer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
-    from smalti.store import TokenStore
-    from smalti.systems.synthformer import synthformer_recipe
-
-    return synthformer_recipe(settings, [TokenStore.open(data)], engine=engine)
-
-
-def _melgpt(folder: Path) -> LanguageModel:
-    from smalti.systems.melgpt import load_melgpt
-
-    return load_melgpt(folder)
-
-
-def _melgpt_settings() -> type[Settings]:
-    from smalti.systems.melgpt import MelGPTConfig
-
-    return MelGPTConfig
-
-
-def _melgpt_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
-    from smalti.store import TokenStore
-    from smalti.systems.melgpt import melgpt_recipe
-
-    stores, codec = [TokenStore.open(data)], data / TOKENIZER
-    heard = load_codec_of(codec, stores[0].spec) if (codec / CONFIG).is_file() else None
-    return melgpt_recipe(settings, stores, engine=engine, codec=heard)
-
-
-SYSTEMS: Mapping[str, System] = {
-    "mulaw": System(_mulaw),
-    "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
-    "almtokenizer": System(_almtokenizer, Learning(_almtokenizer_settings, _almtokenizer_recipe, "manifest")),
-    "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
-    "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
-    "melgpt": System(_melgpt, Learning(_melgpt_settings, _melgpt_recipe, "store")),
-}
 SHIPPED: Mapping[str, Path] = {"mulaw": _HERE / "mulaw" / "shipped"}
 
 

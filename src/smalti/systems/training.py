@@ -1,6 +1,7 @@
 """Training by the name of a preset: settings, data and run folder come together, then the one loop runs."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from smalti.config import load_settings, to_toml
 from smalti.core import ConfigError, ParameterError, StoreError
 from smalti.store import write_bytes
 from smalti.systems.beginning import begin_with, keep_beginning
-from smalti.systems.registry import CONFIG, SYSTEMS, TOKENIZER, find_preset
+from smalti.systems.members import CONFIG, ENCODER, SYSTEMS, TOKENIZER
+from smalti.systems.registry import find_preset, find_run
 from smalti.train import Cadence, Engine, EngineSettings, FitReport, RunFolder, fit
-from smalti.transcode import copy_tokenizer
+from smalti.transcode import copy_run, copy_tokenizer
 
 _DATA = "data.sha256"
 _TABLES = ("index.json", "manifest.csv", "manifest.parquet")
@@ -27,6 +29,7 @@ def train(
     out: Path,
     resume: bool = False,
     load_path: Path | None = None,
+    encoder: str | Path | None = None,
     overrides: Sequence[str] = (),
     progress: bool = True,
 ) -> FitReport:
@@ -38,6 +41,7 @@ def train(
         out: the run folder.
         resume: go on with the run, if it has begun.
         load_path: a run of which this one begins with a part, as a GPT-VAE's second stage does with its first.
+        encoder: whose frames are clustered; the run keeps it.
         overrides: settings, `train.steps=200`.
         progress: whether to show any, on stderr.
     Raises:
@@ -51,7 +55,7 @@ def train(
     learning = SYSTEMS[name].learning
     if learning is None:
         raise ParameterError(f"{name} has nothing to learn; give its name in place of a run")
-    settings: Any = load_settings(learning.settings(), file, overrides)
+    settings: Any = load_settings(learning.settings(), file, [*overrides, *_hears_with(name, encoder)])
     engine = Engine(settings.engine).launch()
     recipe = learning.recipe(settings, data, engine)
     if learning.data == "store" and not (data / TOKENIZER / CONFIG).is_file():
@@ -64,6 +68,8 @@ def train(
         _refuse_other_data(run, data)
         if learning.data == "store":
             copy_tokenizer(data / TOKENIZER, out)
+        elif name == "kmeans" and (find_run(settings.model.encoder) / CONFIG).is_file():
+            copy_run(find_run(settings.model.encoder), out / ENCODER)
     engine.barrier()
     return fit(
         recipe,
@@ -75,6 +81,20 @@ def train(
         resume=resume,
         progress=progress,
     )
+
+
+def _hears_with(name: str, encoder: str | Path | None) -> list[str]:
+    """The setting that an encoder is.
+
+    Raises:
+        ParameterError: if the system learns of none.
+    """
+    if encoder is None:
+        return []
+    if name != "kmeans":
+        raise ParameterError(f"found --encoder for {name}, which clusters nothing; leave it out, or train kmeans")
+    place = Path(encoder).resolve() if Path(encoder).exists() else encoder
+    return [f"model.encoder={json.dumps(str(place), ensure_ascii=False)}"]
 
 
 def _refuse_other_data(run: RunFolder, data: Path) -> None:

@@ -9,7 +9,7 @@ from smalti.data.manifest import Manifest
 from smalti.data.prepare import survey
 from smalti.store import TokenStore
 from smalti.systems.hearing import RunName
-from smalti.systems.registry import find_run, load_codec
+from smalti.systems.registry import find_run, load_codec, load_tokenizer
 from smalti.transcode import TranscodeReport, decode_file, decode_store, encode_file, encode_store
 from smalti.transcode.files import Progress, no_progress
 
@@ -28,7 +28,7 @@ def encode(
     """Encode one recording to a .smt file, or any number of them to a token store.
 
     Args:
-        run: a codec's run folder or shipped name, maybe with a rate.
+        run: a tokenizer's run folder or shipped name, maybe with a rate.
         audio: recordings.
         data: a manifest of recordings, or a folder of them, in place of `audio`.
         to: where it ends in .smt a file, else a store.
@@ -40,7 +40,7 @@ def encode(
         StoreError, SpecError: if run or target cannot be used.
     """
     require_one_source(audio, data)
-    codec = load_codec(run)
+    codec = load_tokenizer(run)
     if to.suffix == _TOKEN_FILE:
         if len(audio) != 1:
             raise ParameterError(f"{to} holds one recording; give one, or a folder to --to")

@@ -11,10 +11,10 @@ from torch import Tensor
 from smalti.core import Audio, DataError, Encoder, ParameterError, StoreError
 from smalti.data.waveforms import Recordings, pieces
 from smalti.quantize import MiniBatchKMeans, Prior
-from smalti.store import load_weights, save_weights
+from smalti.store import Weights, load_weights, save_weights
 
 _PIECE_SECONDS = 10
-_KIND = "prior"
+_KIND, _RUN = "prior", "weights.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +102,23 @@ def save_prior(path: Path, prior: Prior) -> None:
     """
     if path.suffix != ".safetensors":
         raise ParameterError(f"{path} ends in {path.suffix or 'nothing'}, wanted .safetensors; name such a file")
+    weights = prior_weights(prior)
+    save_weights(path, weights.tensors, weights.metadata)
+
+
+def prior_weights(prior: Prior) -> Weights:
+    """A prior as it is kept, in a file of its own or as what a run has learnt."""
     words = {"encoder": prior.encoder, "name": prior.name, "sample_rate": str(prior.sample_rate), "hop": str(prior.hop)}
-    save_weights(path, {"centres": prior.centres}, {"kind": _KIND, **words})
+    return Weights({"centres": prior.centres}, {"kind": _KIND, **words})
 
 
 def load_prior(path: Path) -> Prior:
-    """Read a prior.
+    """Read a prior: a file, or a run of clusters.
 
     Raises:
         StoreError: if the file is missing, damaged or holds something else.
     """
-    held = load_weights(path)
+    held = load_weights(path / _RUN if path.is_dir() else path)
     words, centres = held.metadata, held.tensors.get("centres")
     if words.get("kind") != _KIND or centres is None or centres.ndim != 2:
         raise StoreError(f"{path} holds no prior; make one with `smalti prior`")

@@ -5,7 +5,7 @@ from smalti.transcode.files import decode_file, encode_file, write_decoded
 from smalti.transcode.pictures import PictureTokenizer, published_geometry
 from smalti.transcode.reconstruct import Reconstruction, ReconstructReport, reconstruct
 from smalti.transcode.reports import TranscodeReport
-from smalti.transcode.stores import copy_tokenizer, decode_store, encode_store
+from smalti.transcode.stores import copy_run, copy_tokenizer, decode_store, encode_store
 
 __all__ = [
     "MagnitudeBridge",
@@ -13,6 +13,7 @@ __all__ = [
     "ReconstructReport",
     "Reconstruction",
     "TranscodeReport",
+    "copy_run",
     "copy_tokenizer",
     "decode_file",
     "decode_store",

@@ -26,7 +26,8 @@ from smalti.transcode.reports import TranscodeReport, report
 from smalti.transcode.versions import RECORDING, SHIFT, versions, write_tracks
 
 TOKENIZER = "tokenizer"
-_FILES = ("config.toml", "weights.safetensors")
+_RUN = ("config.toml", "weights.safetensors")
+_FILES = (*_RUN, *(f"encoder/{name}" for name in _RUN))  # a tokenizer of clusters keeps the encoder it hears with
 _SLACK_SECONDS = 0.01  # that a manifest's rounding may be off
 
 
@@ -104,18 +105,27 @@ def decode_store(codec: Codec, store: TokenStore, to: Path, *, progress: Progres
 
 
 def copy_tokenizer(run: Path, to: Path) -> None:
-    """Keep a codec's settings and weights in `to/tokenizer`, complete or not at all.
+    """Keep a tokenizer's settings and weights in `to/tokenizer`, complete or not at all.
 
     Raises:
         StoreError: if there is no space left.
     """
-    target = to / TOKENIZER
-    files = [run / name for name in _FILES if (run / name).is_file()]
-    if all((target / file.name).is_file() and _same(file, target / file.name) for file in files):
+    copy_run(run, to / TOKENIZER)
+
+
+def copy_run(run: Path, target: Path) -> None:
+    """Keep what inference needs of a run in another folder, complete or not at all.
+
+    Raises:
+        StoreError: if there is no space left.
+    """
+    files = [name for name in _FILES if (run / name).is_file()]
+    if all((target / name).is_file() and _same(run / name, target / name) for name in files):
         return
-    with replace_folder(target, size=sum(file.stat().st_size for file in files)) as temp:
-        for file in files:
-            shutil.copyfile(file, temp / file.name)
+    with replace_folder(target, size=sum((run / name).stat().st_size for name in files)) as temp:
+        for name in files:
+            (temp / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(run / name, temp / name)
 
 
 def _keep(source: Path, target: Path) -> None:

@@ -1,4 +1,7 @@
-"""fairseq's `train.tsv` (and `valid.tsv`): the root folder in the first line, then `relative/path<TAB>samples`."""
+"""fairseq's `train.tsv` (and `valid.tsv`): the root folder in the first line, then `relative/path<TAB>length`.
+
+Samples of sound, or frames of log-mels in `.npy` files: what the files themselves say is what counts.
+"""
 
 from pathlib import Path
 
@@ -11,6 +14,9 @@ _LISTS = ("train", "valid", "test")
 def fairseq(source: Path) -> list[Row]:
     """All listed recordings, in one list or in those of a folder; the name of a list is the split.
 
+    Where the root is not there, as in a list that was moved with its folder, and the first recording lies beside the
+    list, that is the root.
+
     Raises:
         DataError: if there is no list.
     """
@@ -21,6 +27,9 @@ def fairseq(source: Path) -> list[Row]:
 
 
 def _rows(path: Path) -> list[Row]:
-    root, *lines = path.read_text(encoding="utf-8").splitlines()
+    first, *lines = path.read_text(encoding="utf-8").splitlines()
     names = [line.split("\t")[0] for line in lines if line]
-    return [{"path": str(Path(root) / name), "split": path.stem} for name in names]
+    root = path.parent / first
+    if not root.is_dir() and names and (path.parent / names[0]).is_file():
+        root = path.parent
+    return [{"path": str(root / name), "split": path.stem} for name in names]

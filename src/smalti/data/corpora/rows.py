@@ -8,7 +8,7 @@ from typing import Any
 
 from smalti.audio import is_recording, shown
 from smalti.core import DataError
-from smalti.features import is_picture
+from smalti.features import is_picture, may_hold_log_mel
 
 Row = dict[str, Any]
 
@@ -43,7 +43,7 @@ def csv_rows(path: Path, names: tuple[str, ...] = ()) -> Iterator[dict[str, str]
 
 def recordings(folder: Path) -> list[str]:
     """Paths of all recordings below a folder, sorted, relative to it; by name or, for unknown suffixes, by content.
-    Mel pictures (`*_mel.npy`) stand for their recordings.
+    Mel pictures (`*_mel.npy`) and log-mels (other `*.npy` of 80 bands) stand for their recordings.
 
     Hidden files and folders are left out, and so are folders that are named like recordings; links to folders are not
     followed.
@@ -57,8 +57,12 @@ def recordings(folder: Path) -> list[str]:
     for here, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and not is_recording(Path(here, name))]
         paths = (Path(here, name) for name in files if not name.startswith("."))
-        found += [path.relative_to(folder).as_posix() for path in paths if is_picture(path) or is_recording(path)]
+        found += [path.relative_to(folder).as_posix() for path in paths if _is_listed(path)]
     return sorted(found)
+
+
+def _is_listed(path: Path) -> bool:
+    return is_picture(path) or may_hold_log_mel(path) or is_recording(path)
 
 
 def recording_name(path: str) -> str:

@@ -33,3 +33,15 @@ def load_almtokenizer(folder: Path) -> ALMTokenizer:
     except RuntimeError:
         raise StoreError(f"{run.weights_path} does not fit {run.config_path.name}; restore both from one run") from None
     return ALMTokenizer(net.eval())
+
+
+def load_unlearnt_almtokenizer(folder: Path) -> ALMTokenizer:
+    """The same net with the weights of torch's random state.
+
+    Raises:
+        StoreError, ConfigError: if it is no run, or its settings or weights cannot be read.
+    """
+    run = RunFolder.open(folder)
+    config = load_settings(ALMTokenizerConfig, run.config_path)
+    kept = load_weights(run.weights_path).tensors if config.model.codes.prior else {}
+    return ALMTokenizer(QueryNet(config.model, centres=kept.get(CENTRES)).eval())

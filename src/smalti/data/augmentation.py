@@ -1,0 +1,179 @@
+"""The same words from another mouth, in another room: what a tokenizer must not hear is changed at random.
+
+Every item has a seed of its own, so that it changes in the same way alone and in any batch. On log-mel pictures a whole
+batch costs less than a step's smallest layer; what needs the waveform (other keys) is done on waveforms.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from smalti.core import Audio, ParameterError
+from smalti.features import MelSettings, shift_pitch, stretch, warped_bands
+
+_COLOURS = torch.tensor([1.0, 0.7, 0.5, 0.35])  # of the slow waves along the bands, from the slowest
+_NEPER_DB = 10 / math.log(10)  # decibels in a power's ln of 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameAugmentation:
+    """How much log-mel frames may change; 0 leaves a property as it is.
+
+    Attributes:
+        warp: most that formants move up or down, as ln of the factor: 0.15 is 16 %.
+        tempo: most that a clip is faster or slower, as ln of the factor.
+        colour_db: deviation of the slowest of four waves along the bands, as of another microphone.
+        noise: chance that noise is added.
+        noise_low_db, noise_high_db: its power below the clip's mean.
+        band_mask, frame_mask: most of the bands and of the frames that one mask hides behind the clip's mean.
+    """
+
+    warp: float = 0.0
+    tempo: float = 0.0
+    colour_db: float = 0.0
+    noise: float = 0.0
+    noise_low_db: float = 8.0
+    noise_high_db: float = 35.0
+    band_mask: float = 0.0
+    frame_mask: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("noise", "band_mask", "frame_mask"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ParameterError(f"{name} is {getattr(self, name)}; choose one in 0…1")
+        if not min(self.warp, self.tempo, self.colour_db) >= 0 or self.noise_low_db > self.noise_high_db:
+            raise ParameterError(f"{self} cannot be; give ranges of 0 or more, and the lower number of decibels first")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveformAugmentation:
+    """Ranges that a waveform's properties are drawn from, evenly.
+
+    Attributes:
+        semitones: of the shift in pitch.
+        rates: of the tempo.
+        gain_db: of the level.
+        noise_db: of white noise below the clip's power; None adds none.
+    """
+
+    semitones: tuple[float, float] = (0.0, 0.0)
+    rates: tuple[float, float] = (1.0, 1.0)
+    gain_db: tuple[float, float] = (0.0, 0.0)
+    noise_db: tuple[float, float] | None = None
+
+
+@torch.no_grad()
+def augment_frames(
+    frames: Float[Tensor, "batch frame band"],
+    lengths: Int64[Tensor, " batch"],
+    settings: FrameAugmentation,
+    *,
+    picture: MelSettings,
+    seeds: Sequence[int],
+) -> tuple[Float[Tensor, "batch changed band"], Int64[Tensor, " batch"]]:
+    """Each item changed as its seed says, and its new length; zeros stand behind.
+
+    Args:
+        frames: ln of power in mel bands, without normalisation.
+        lengths: frames of each item, at least one.
+        settings: how much.
+        picture: whose bands these are.
+        seeds: of each item.
+    """
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    draws = torch.stack([torch.rand(16, generator=one) for one in generators]).to(frames.device)
+    spread = 2 * draws - 1
+    lengths, frames = _at_tempo(frames, lengths, (settings.tempo * spread[:, 0]).exp())
+    if settings.warp:
+        places = warped_bands(picture, (settings.warp * spread[:, 1]).exp())
+        frames = _between(frames.mT, places).mT
+    inside = (torch.arange(frames.shape[1], device=frames.device) < lengths[:, None])[..., None]
+    if settings.colour_db:
+        deviates = torch.erfinv((0.998 * spread[:, 2:6]).clamp(-0.998, 0.998)) * 2**0.5
+        frames = frames + settings.colour_db / _NEPER_DB * _waves(deviates, frames.shape[2])[:, None]
+    if settings.noise:
+        frames = _with_noise(frames, lengths, settings, draws[:, 6:10], generators)
+    mean = torch.where(inside, frames, 0).sum(dim=1, keepdim=True) / lengths[:, None, None]
+    frames = torch.where(_masked(lengths, frames.shape, settings, draws[:, 10:14]), mean, frames)
+    return torch.where(inside, frames, 0), lengths
+
+
+@torch.no_grad()
+def augment_waveforms(audio: Audio, settings: WaveformAugmentation, *, seeds: Sequence[int]) -> Audio:
+    """Each item in another key, tempo, level and noise, as its seed says."""
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    draws = torch.stack([torch.rand(4, generator=one, dtype=torch.float64) for one in generators])
+
+    def drawn(which: int, span: tuple[float, float]) -> Float[Tensor, " batch"]:
+        return span[0] + (span[1] - span[0]) * draws[:, which]
+
+    if any(settings.semitones):
+        audio = shift_pitch(audio, drawn(0, settings.semitones).tolist())
+    if settings.rates != (1.0, 1.0):
+        audio = stretch(audio, drawn(1, settings.rates).tolist())
+    rows = []
+    gains = 10 ** (drawn(2, settings.gain_db) / 20)
+    below = None if settings.noise_db is None else 10 ** (-drawn(3, settings.noise_db) / 20)
+    for row, item in enumerate(audio.items()):
+        samples = item.samples
+        if below is not None:
+            noise = torch.randn(samples.shape, generator=generators[row]).to(samples)
+            samples = samples + noise * below[row].float() * samples.square().mean().sqrt().nan_to_num()
+        rows.append(Audio(samples * gains[row].float(), audio.sample_rate, item.lengths))
+    return Audio.batch(rows)
+
+
+def _at_tempo(frames: Tensor, lengths: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
+    """Lengths and frames once each item is so many times as fast."""
+    faster = (lengths / rates).round().long().clamp(min=1)
+    steps = torch.arange(int(faster.max()), device=frames.device) * (lengths / faster)[:, None]
+    return faster, _between(frames, torch.minimum(steps, lengths[:, None] - 1.0))
+
+
+def _between(frames: Float[Tensor, "batch place dim"], places: Float[Tensor, "batch new"]) -> Tensor:
+    """Rows of each item read between two places."""
+    before = places.long().clamp(max=max(frames.shape[1] - 2, 0))
+    after = (before + 1).clamp(max=frames.shape[1] - 1)
+    share = (places - before)[..., None]
+    left, right = (frames.gather(1, where[..., None].expand(-1, -1, frames.shape[2])) for where in (before, after))
+    return torch.lerp(left, right, share.to(frames.dtype))
+
+
+def _waves(heights: Float[Tensor, "batch wave"], bands: int) -> Float[Tensor, "batch band"]:
+    """Sums of half waves, the first over all bands, each next one shorter and lower."""
+    along = torch.linspace(0, torch.pi, bands, device=heights.device)
+    orders = torch.arange(1, heights.shape[1] + 1, device=heights.device)
+    return heights * _COLOURS[: heights.shape[1]].to(heights) @ torch.cos(orders[:, None] * along)
+
+
+def _with_noise(
+    frames: Tensor, lengths: Tensor, settings: FrameAugmentation, draws: Tensor, generators: list[torch.Generator]
+) -> Tensor:
+    """Noise of a random slope over the bands; its power in a cell is exponentially distributed, as noise's is."""
+    below = settings.noise_low_db + (settings.noise_high_db - settings.noise_low_db) * draws[:, 1]
+    inside = (torch.arange(frames.shape[1], device=frames.device) < lengths[:, None])[..., None]
+    power = torch.where(inside, frames.exp(), 0).sum(dim=(1, 2)) / (lengths * frames.shape[2])
+    level = power.clamp(min=1e-20).log() - below / _NEPER_DB
+    slope = _waves(4 * draws[:, 2:] - 2, frames.shape[2])
+    cells = torch.full_like(frames, 1.0)
+    for row, (length, generator) in enumerate(zip(lengths.tolist(), generators, strict=True)):
+        cells[row, :length] = torch.empty(length, frames.shape[2]).exponential_(generator=generator).clamp(min=1e-3)
+    noisy = torch.logaddexp(frames, cells.log() + (level[:, None] + slope)[:, None])
+    return torch.where((draws[:, 0] < settings.noise)[:, None, None], noisy, frames)
+
+
+def _masked(lengths: Tensor, shape: torch.Size, settings: FrameAugmentation, draws: Tensor) -> Tensor:
+    """True in one span of frames and one of bands of each item."""
+    hidden = torch.zeros(shape, dtype=torch.bool, device=lengths.device)
+    spans = ((1, settings.frame_mask, lengths), (2, settings.band_mask, torch.full_like(lengths, shape[2])))
+    for (axis, most, extent), (size, begin) in zip(spans, draws.T.reshape(2, 2, -1), strict=True):
+        width = (size * most * extent).long()
+        first = (begin * (extent - width + 1)).long()
+        place = torch.arange(shape[axis], device=lengths.device)
+        span = (place >= first[:, None]) & (place < (first + width)[:, None])
+        hidden |= span.unsqueeze(3 - axis)
+    return hidden

@@ -1,0 +1,132 @@
+"""Recordings as log-mels, from sound or from `.npy` files, whole or in crops: what MATPAC learns from.
+
+Sound is decoded once and kept, up to a limit; of a file only what is asked for is read. Which of the two a recording
+is, and whether it was kept, changes no number.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from smalti.core import DataError
+from smalti.data.manifest import Manifest
+from smalti.data.waveforms import ManifestRecordings, Piece, Recordings, WaveformRecordings, read_padded
+from smalti.features import SILENCE, MelSettings, is_log_mel, open_log_mel, power_log_mel, power_mel_frames
+
+_PIECE_SECONDS = 20.0
+
+
+class LogMels:
+    """Natural logarithms of mel power, not normalised; frames are whole windows, a hop apart.
+
+    Attributes:
+        training: pieces of at most 20 seconds of the recordings for training; what has no sound is in none.
+        held_out: positions of the other recordings.
+        trains: of every recording, whether it is for training.
+        frames: of every recording; 0 if it has no sound, and at least 1 if it has any.
+    """
+
+    def __init__(
+        self,
+        source: Manifest | Sequence[Float[Tensor, " _"]],
+        *,
+        picture: MelSettings,
+        memory: int,
+        held_out: int = 0,
+    ) -> None:
+        """Lay recordings out; nothing is read yet.
+
+        Args:
+            source: recordings, sound or `.npy` log-mels, with their splits; or waveforms at the picture's rate.
+            picture: the front end.
+            memory: MiB of log-mels of sound to keep.
+            held_out: how many of the waveforms, the last ones, are kept out of training.
+        """
+        self._picture, self._room = picture, memory * 2**20
+        self._recordings: Recordings = (
+            ManifestRecordings(source, picture.sample_rate)
+            if isinstance(source, Manifest)
+            else WaveformRecordings(source, held_out=held_out)
+        )
+        self._files = _files(source) if isinstance(source, Manifest) else [None] * len(source)
+        self._kept: dict[Piece, Tensor] = {}
+        self.trains = self._recordings.trains
+        self.frames = [power_mel_frames(count, picture) if count else 0 for count in self._recordings.samples]
+        self.held_out = [clip for clip, trains in enumerate(self.trains) if not trains]
+        self.training = [piece for clip, trains in enumerate(self.trains) if trains for piece in self.pieces(clip)]
+
+    def name(self, clip: int) -> str:
+        """Path or position of a recording."""
+        return self._recordings.name(clip)
+
+    def pieces(self, clip: int) -> list[Piece]:
+        """A recording in pieces of at most 20 seconds."""
+        longest = int(_PIECE_SECONDS * self._picture.sample_rate / self._picture.hop)
+        starts = range(0, self.frames[clip], longest)
+        return [Piece(clip, first, min(longest, self.frames[clip] - first)) for first in starts]
+
+    def crop(
+        self, piece: Piece, *, first: int = 0, count: int | None = None, fill: float = SILENCE
+    ) -> Float[Tensor, "band frame"]:
+        """Frames `first` to `first + count` of a piece, to its end if not told.
+
+        Args:
+            piece: of a recording.
+            first: frame of the piece, which may be negative.
+            count: frames.
+            fill: what stands before the piece's beginning and behind its end; silence by default.
+        Raises:
+            DataError: if the recording cannot be read, or is a file of another picture.
+        """
+        end = piece.frames if count is None else first + count
+        begin, stop = max(first, 0), min(end, piece.frames)
+        if begin >= stop:
+            return torch.full((self._picture.bands, end - first), fill)
+        path = self._files[piece.clip]
+        found = self._heard(piece)[:, begin:stop] if path is None else self._given(path, piece, begin, stop)
+        return torch.nn.functional.pad(found, (begin - first, end - stop), value=fill)
+
+    def statistics(self) -> tuple[float, float]:
+        """Mean and standard deviation of all cells of what is for training, each recording read once.
+
+        Raises:
+            DataError: if there is nothing for training, or it cannot be read.
+        """
+        count, total, squares = 0, 0.0, 0.0
+        for piece in self.training:
+            cells = self.crop(piece).double()
+            count, total = count + cells.numel(), total + float(cells.sum())
+            squares += float(cells.square().sum())
+        if not count:
+            raise DataError("found no recording to learn from, wanted one whose split is train; check the manifest")
+        mean = total / count
+        return mean, max(squares / count - mean**2, 0.0) ** 0.5
+
+    def _given(self, path: Path, piece: Piece, begin: int, stop: int) -> Float[Tensor, "band frame"]:
+        file = open_log_mel(path, self._picture)
+        if file.frames < piece.first + piece.frames:
+            wanted = piece.first + piece.frames
+            raise DataError(f"{path}: holds {file.frames} frames, the manifest says {wanted}; prepare it again")
+        return torch.from_numpy(file.read(first=piece.first + begin, count=stop - begin))
+
+    def _heard(self, piece: Piece) -> Float[Tensor, "band frame"]:
+        """A whole piece, so that its numbers never depend on which part of it was asked for."""
+        if piece in self._kept:
+            return self._kept[piece]
+        hop, n_fft = self._picture.hop, self._picture.n_fft
+        count = (piece.frames - 1) * hop + n_fft
+        samples = read_padded(self._recordings, piece.clip, piece.first * hop, count)
+        found = power_log_mel(samples[None], self._picture)[0]
+        if found.nbytes <= self._room:
+            self._room -= found.nbytes
+            self._kept[piece] = found
+        return found
+
+
+def _files(manifest: Manifest) -> list[Path | None]:
+    """Of every row its log-mels; None where it is sound."""
+    names = manifest.table["path"].to_pylist()
+    return [manifest.root / name if is_log_mel(name) else None for name in names]
