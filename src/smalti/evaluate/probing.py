@@ -188,9 +188,7 @@ def _weights(question: Question, settings: ProbeSettings) -> Float[Tensor, "draw
 
 def _chosen(train: Tensor, targets: Tensor, split: Split, settings: ProbeSettings) -> float:
     """The strength that finds most in the validation rows; of equal ones the smallest."""
-    reading = LinearReading.of(
-        train[split.train], targets[split.train], train[split.test], several=settings.several
-    )
+    reading = LinearReading.of(train[split.train], targets[split.train], train[split.test], several=settings.several)
     score, truth = weighted_precision if settings.several else weighted_accuracy, targets[split.test] > 0
     ones = torch.ones(1, len(truth)).double()
     found = [float(score(scores, truth, ones)) for scores in reading.path(settings.strengths)]
@@ -198,9 +196,7 @@ def _chosen(train: Tensor, targets: Tensor, split: Split, settings: ProbeSetting
     return settings.strengths[best]
 
 
-def _validation(
-    truth: Tensor, groups: Sequence[str], train: np.ndarray, settings: ProbeSettings
-) -> list[Split]:
+def _validation(truth: Tensor, groups: Sequence[str], train: np.ndarray, settings: ProbeSettings) -> list[Split]:
     """Whole groups for validation; where there are too few of them, recordings."""
     rows = train.tolist()
     # a row of several classes is drawn as if of none, or rare combinations could not be held out

@@ -1,7 +1,7 @@
 """Floor 1, signal: waveforms to spectra and back."""
 
 from smalti.features.array_files import ArrayFile, array_bytes
-from smalti.features.cepstrum import MfccEncoder, mfcc, normalised, trimmed
+from smalti.features.cepstrum import MfccEncoder, log_power, mfcc, normalised, trimmed
 from smalti.features.frames import FRAMES, LogMelEncoder
 from smalti.features.griffin_lim import griffin_lim, mel_to_magnitude
 from smalti.features.log_mel_files import is_log_mel, may_hold_log_mel, open_log_mel
@@ -44,6 +44,7 @@ __all__ = [
     "is_log_mel",
     "is_picture",
     "log_mel",
+    "log_power",
     "may_hold_log_mel",
     "mel",
     "mel_filterbank",
