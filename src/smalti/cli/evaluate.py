@@ -74,6 +74,22 @@ LATENT_KEYS = epilog(
     seconds="taken",
     real_time_factor="seconds per second of sound",
 )
+PROBE_KEYS = epilog(
+    linear_accuracy="share of test recordings that a linear reading names rightly; linear_map with --multi-label",
+    knn_accuracy="the same of the vote of the 10 nearest; knn_map with --multi-label",
+    confidence="linear, knn: ends of a 95 % interval over drawings of the test groups",
+    knn_accuracy_by_neighbours="of 1, 10 and 20 neighbours",
+    baselines="random (the same net with random weights) and log_mel: the same keys",
+    layers="layer and the same keys, of --layers",
+    files="heard",
+    failed="path and reason of each that could not be",
+    dim="numbers of a recording's vector",
+    classes="to tell apart",
+    protocol="way, rows and groups of each side, chosen strengths, seeds: all that decides the figures",
+    audio_seconds="of sound",
+    seconds="taken",
+    real_time_factor="seconds per second of sound",
+)
 _SPLIT = "Rows to evaluate on, or all; by default the test rows if there are any, else all."
 _BY = "Column that the vectors are asked for, label if none is named; may be given again for others."
 _GROUP = "Where recordings come from: never learnt from and asked about. If left out, a column like source_id, or path."
@@ -85,6 +101,7 @@ def group() -> typer.Typer:
     app.command("codec", epilog=CODEC_KEYS)(results_only(codec))
     app.command("vocoder", epilog=VOCODER_KEYS)(results_only(vocoder))
     app.command("retrieval", epilog=RETRIEVAL_KEYS)(results_only(retrieval))
+    app.command("probe", epilog=PROBE_KEYS)(results_only(probe))
     app.command("latents", epilog=LATENT_KEYS)(results_only(latents))
     app.command("generation", epilog=GENERATION_KEYS)(results_only(generation))
     return app
@@ -163,6 +180,43 @@ def latents(
         result = score_latents(
             named, data, by=by or ["label"], group=group, split=split, to=to, settings=settings, progress=tell
         )
+    finish(result, json=json)
+
+
+def probe(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="An encoder: a run, log-mel, or a Hugging Face folder.")],
+    keys: Keys = None,
+    train: Annotated[Path | None, typer.Option(metavar="MANIFEST", help="Recordings to learn classes from.")] = None,
+    test: Annotated[Path | None, typer.Option(metavar="MANIFEST", help="Recordings to be asked about.")] = None,
+    data: Annotated[Path | None, typer.Option(metavar="MANIFEST", help="Both in one: folds, splits or groups.")] = None,
+    by: Annotated[str, typer.Option(metavar="COLUMN", help="Of the classes.")] = "label",
+    group: Annotated[str | None, typer.Option(metavar="COLUMN", help=_GROUP)] = None,
+    pool: Annotated[str, typer.Option(help="Of the frames: mean+std, mean, max or mean+max.")] = "mean+std",
+    layers: Annotated[str, typer.Option(help="last, all, or numbers such as 1,6,12.")] = "last",
+    multi_label: Annotated[
+        bool, typer.Option(help="Classes of a recording are parted by ; or , in its label.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(help="Validation parts that choose the strength.", min=1)] = 5,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.", min=0)] = 0,
+    cache: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Keeps vectors for the next time.")] = None,
+    json: Json = False,
+) -> None:
+    """Ask an encoder for classes it was never told, beside random weights and log-mel statistics."""
+    from smalti.evaluate.probing import ProbeSettings
+    from smalti.systems.hearing import Heard
+    from smalti.systems.probing import ProbeChoices, evaluate_probe, layers_of, pool_of
+
+    choices = ProbeChoices(
+        by=by,
+        group=group,
+        pool=pool_of(pool),
+        layers=layers_of(layers),
+        cache=cache,
+        settings=ProbeSettings(several=multi_label, seeds=seeds, seed=seed),
+    )
+    named = Heard(run, view=rate(keys))
+    with progress("evaluate") as tell:
+        result = evaluate_probe(named, train=train, test=test, data=data, choices=choices, progress=tell)
     finish(result, json=json)
 
 

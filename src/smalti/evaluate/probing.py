@@ -8,6 +8,7 @@ of test rows are drawn again with replacement: how far the choice of test record
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -94,13 +95,13 @@ class Question:
     """
 
     truth: Bool[Tensor, "row class"]
-    groups: Sequence[str]
+    groups: list[str]
     parts: Sequence[Split]
     validation: Sequence[Sequence[Split]]
 
     @classmethod
     def of(
-        cls, truth: Bool[Tensor, "row class"], groups: Sequence[str], parts: Sequence[Split], settings: ProbeSettings
+        cls, truth: Bool[Tensor, "row class"], groups: list[str], parts: Sequence[Split], settings: ProbeSettings
     ) -> "Question":
         """Draw the validation parts.
 
@@ -132,9 +133,9 @@ def ask(features: Float[Tensor, "row feature"], question: Question, settings: Pr
     for part, validation in zip(parts, question.validation, strict=True):
         train, test = features[part.train], features[part.test]
         targets = question.truth[part.train].float()
-        strengths = list(spread(lambda split: _chosen(train, targets, split, settings), validation))
+        strengths = list(spread(partial(_chosen, train, targets, settings), validation))
         reading, tried = LinearReading.of(train, targets, test, several=settings.several), sorted(set(strengths))
-        fits = dict(zip(tried, spread(lambda strength: reading.scores(strength).scores, tried), strict=True))
+        fits = dict(zip(tried, (fit.scores for fit in spread(reading.scores, tried)), strict=True))
         linear.append([fits[strength] for strength in strengths])
         chosen.append(strengths)
         votes.append(neighbour_shares(train, targets, test))
@@ -186,7 +187,7 @@ def _weights(question: Question, settings: ProbeSettings) -> Float[Tensor, "draw
     return torch.cat([once, counts[:, owner]])
 
 
-def _chosen(train: Tensor, targets: Tensor, split: Split, settings: ProbeSettings) -> float:
+def _chosen(train: Tensor, targets: Tensor, settings: ProbeSettings, split: Split) -> float:
     """The strength that finds most in the validation rows; of equal ones the smallest."""
     reading = LinearReading.of(train[split.train], targets[split.train], train[split.test], several=settings.several)
     score, truth = weighted_precision if settings.several else weighted_accuracy, targets[split.test] > 0
@@ -196,7 +197,7 @@ def _chosen(train: Tensor, targets: Tensor, split: Split, settings: ProbeSetting
     return settings.strengths[best]
 
 
-def _validation(truth: Tensor, groups: Sequence[str], train: np.ndarray, settings: ProbeSettings) -> list[Split]:
+def _validation(truth: Tensor, groups: list[str], train: np.ndarray, settings: ProbeSettings) -> list[Split]:
     """Whole groups for validation; where there are too few of them, recordings."""
     rows = train.tolist()
     # a row of several classes is drawn as if of none, or rare combinations could not be held out
