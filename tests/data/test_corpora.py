@@ -197,6 +197,32 @@ def test_a_list_of_another_kind_is_refused(tmp_path: Path, text: str) -> None:
         prepare(tmp_path, tmp_path / "m.csv", corpus="wav2tok")
 
 
+@pytest.mark.parametrize(
+    ("train", "test", "expected"),
+    [
+        (["a.wav"], ["b.wav"], [("a.wav", None, "train"), ("b.wav", None, "test")]),
+        ({"do": ["a.wav"]}, {"do": ["b.wav"]}, [("a.wav", "do", "train"), ("b.wav", "do", "test")]),
+        ([], ["b.wav"], [("b.wav", None, "test")]),
+    ],
+)
+def test_both_cases_of_wav2tok_keep_their_splits(tmp_path: Path, train: object, test: object, expected: object) -> None:
+    (tmp_path / "audios.json").write_text(json.dumps([train, test]))
+    assert rows_of("wav2tok", tmp_path) == expected
+
+
+def test_a_recording_in_both_splits_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "audios.json").write_text(json.dumps([["a.wav", "b.wav"], {"do": ["b.wav"]}]))
+    with pytest.raises(DataError, match=r"lists b\.wav to learn from and to test"):
+        rows_of("wav2tok", tmp_path)
+
+
+@pytest.mark.parametrize("named", ["", "audios.bin"])
+def test_a_pickled_list_is_refused_and_told_how_to_become_json(tmp_path: Path, named: str) -> None:
+    (tmp_path / "audios.bin").write_bytes(b"\x80\x04]\x94.")
+    with pytest.raises(DataError, match=r"audios\.bin: pickles are never read.*json\.dump"):
+        rows_of("wav2tok", tmp_path / named)
+
+
 def test_paths_of_a_list_that_climb_out_are_not_followed(tmp_path: Path) -> None:
     put(tmp_path, {"secret.wav": "", "corpus/a.wav": "", "corpus/data.json": '["a.wav", "../secret.wav"]'})
     report = prepare(tmp_path / "corpus", tmp_path / "m.csv", corpus="wav2tok", max_bad=1)

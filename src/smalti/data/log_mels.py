@@ -1,7 +1,8 @@
 """Recordings as log-mels, from sound or from `.npy` files, whole or in crops: what MATPAC learns from.
 
-Sound is decoded once and kept, up to a limit; of a file only what is asked for is read. Which of the two a recording
-is, and whether it was kept, changes no number.
+Sound is decoded once and kept, up to a limit; of a file only what is asked for is read. Whether a piece was kept
+changes no number. Files hold whole windows only: where the last windows of a sound are partly silence, silence stands
+for them.
 """
 
 from collections.abc import Sequence
@@ -20,13 +21,13 @@ _PIECE_SECONDS = 20.0
 
 
 class LogMels:
-    """Natural logarithms of mel power, not normalised; frames are whole windows, a hop apart.
+    """Natural logarithms of mel power, not normalised; a frame for every hop begun.
 
     Attributes:
         training: pieces of at most 20 seconds of the recordings for training; what has no sound is in none.
         held_out: positions of the other recordings.
         trains: of every recording, whether it is for training.
-        frames: of every recording; 0 if it has no sound, and at least 1 if it has any.
+        frames: of every recording; 0 if it has no sound.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class LogMels:
         self._files = _files(source) if isinstance(source, Manifest) else [None] * len(source)
         self._kept: dict[Piece, Tensor] = {}
         self.trains = self._recordings.trains
-        self.frames = [power_mel_frames(count, picture) if count else 0 for count in self._recordings.samples]
+        self.frames = [-(-count // picture.hop) for count in self._recordings.samples]
         self.held_out = [clip for clip, trains in enumerate(self.trains) if not trains]
         self.training = [piece for clip, trains in enumerate(self.trains) if trains for piece in self.pieces(clip)]
 
@@ -107,10 +108,12 @@ class LogMels:
 
     def _given(self, path: Path, piece: Piece, begin: int, stop: int) -> Float[Tensor, "band frame"]:
         file = open_log_mel(path, self._picture)
-        if file.frames < piece.first + piece.frames:
-            wanted = piece.first + piece.frames
+        wanted = power_mel_frames(self._recordings.samples[piece.clip], self._picture)
+        if abs(file.frames - wanted) > 1:  # seconds as told may round to a window more or less
             raise DataError(f"{path}: holds {file.frames} frames, the manifest says {wanted}; prepare it again")
-        return torch.from_numpy(file.read(first=piece.first + begin, count=stop - begin))
+        first = piece.first + begin
+        found = torch.from_numpy(file.read(first=first, count=min(stop - begin, max(file.frames - first, 0))))
+        return torch.nn.functional.pad(found, (0, stop - begin - found.shape[1]), value=SILENCE)
 
     def _heard(self, piece: Piece) -> Float[Tensor, "band frame"]:
         """A whole piece, so that its numbers never depend on which part of it was asked for."""

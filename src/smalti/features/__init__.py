@@ -18,7 +18,9 @@ from smalti.features.mel import (
     to_log_mel,
     warped_bands,
 )
+from smalti.features.melody import MELODY_BINS, PITCH, RELATIVE_BINS, melody_frames, relative_frames
 from smalti.features.picture_files import is_picture, read_picture
+from smalti.features.pitch import PitchSettings, pitch_salience, pitch_track
 from smalti.features.power_mel import MATPAC_PICTURE, SILENCE, power_log_mel, power_mel_frames
 from smalti.features.stft import inverse_stft, overlap_add, stft, stft_magnitude
 from smalti.features.stretch import shift_pitch, stretch
@@ -27,13 +29,17 @@ from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
 __all__ = [
     "FRAMES",
     "MATPAC_PICTURE",
+    "MELODY_BINS",
     "MEL_PRESETS",
+    "PITCH",
+    "RELATIVE_BINS",
     "SILENCE",
     "ArrayFile",
     "LogMelEncoder",
     "MelSettings",
     "MfccEncoder",
     "PictureCodec",
+    "PitchSettings",
     "Vocoder",
     "VocoderStream",
     "array_bytes",
@@ -49,15 +55,19 @@ __all__ = [
     "mel",
     "mel_filterbank",
     "mel_to_magnitude",
+    "melody_frames",
     "mfcc",
     "natural_log",
     "normalised",
     "open_log_mel",
     "overlap_add",
+    "pitch_salience",
+    "pitch_track",
     "power_log_mel",
     "power_mel_frames",
     "preset_of",
     "read_picture",
+    "relative_frames",
     "shift_pitch",
     "stft",
     "stft_magnitude",

@@ -36,7 +36,18 @@ class StftFrontConfig(Settings):
     hop: int = Field(default=256, gt=0, description="samples from one to the next")
 
 
-FrontConfig = SpeechFrontConfig | MfccFrontConfig | StftFrontConfig
+class MusicFrontConfig(Settings):
+    """The line of pitch every 40 ms, in no key."""
+
+    kind: Literal["music"] = "music"
+    reference: Literal["auto", "clip", "none"] = Field(
+        default="auto",
+        description="clip: pitches count from its mean, so that its key goes unheard; none: from C3; auto: from C3 if "
+        "the clip is a single note",
+    )
+
+
+FrontConfig = SpeechFrontConfig | MfccFrontConfig | StftFrontConfig | MusicFrontConfig
 
 
 class NetConfig(Settings):

@@ -10,14 +10,30 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from smalti.features import MelSettings, log_power, mfcc, stft_magnitude
-from smalti.systems.wav2tok.config import FrontConfig, MfccFrontConfig, SpeechFrontConfig, StftFrontConfig
+from smalti.features import (
+    PITCH,
+    RELATIVE_BINS,
+    MelSettings,
+    log_power,
+    melody_frames,
+    mfcc,
+    relative_frames,
+    stft_magnitude,
+)
+from smalti.systems.wav2tok.config import (
+    FrontConfig,
+    MfccFrontConfig,
+    MusicFrontConfig,
+    SpeechFrontConfig,
+    StftFrontConfig,
+)
 
 _RATE = 16_000
 _DECIBEL = 4.342944819  # 10 / ln 10: decibels of power in one neper
 _SLOPE_DB = 4.0  # over which frames fade from heard to unheard in the mean
 _LEAST_DEVIATION = 1e-3
 _CHUNK = 4096
+_SUNG = 0.5  # strength of a pitch that is there, not held
 
 
 @runtime_checkable
@@ -135,10 +151,36 @@ class StftFront:
         return torch.where(_inside(frames, lengths)[..., None], frames, 0)
 
 
+class MusicFront:
+    """Pitches of a melody, each blurred over its neighbours, on half semitones."""
+
+    sample_rate, hop, bins, picture = PITCH.sample_rate, PITCH.hop, RELATIVE_BINS, None
+
+    def __init__(self, config: MusicFrontConfig) -> None:
+        self.config = config
+
+    def frames(self, samples: Float[Tensor, " sample"]) -> Float[Tensor, "frame pitch"]:
+        """What is sung in each 40 ms begun, as high as it is."""
+        return melody_frames(samples)
+
+    def sounding(self, frames: Float[Tensor, "frame pitch"]) -> range:
+        """Between the first and the last frame with a pitch of their own; all of them if there is none."""
+        sung = (frames.amax(dim=1) > _SUNG).nonzero()[:, 0]
+        return range(int(sung[0]), int(sung[-1]) + 1) if len(sung) else range(len(frames))
+
+    def normalised(
+        self, frames: Float[Tensor, "batch frame pitch"], lengths: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, "batch frame bin"]:
+        """Less what the clip is measured from."""
+        return relative_frames(frames, lengths, reference=self.config.reference)
+
+
 def find_front(config: FrontConfig) -> FrontEnd:
     """The front end of these settings."""
     if isinstance(config, SpeechFrontConfig):
         return SpeechFront(config)
+    if isinstance(config, MusicFrontConfig):
+        return MusicFront(config)
     return MfccFront() if isinstance(config, MfccFrontConfig) else StftFront(config)
 
 
