@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from smalti.config import Settings
-from smalti.core import ParameterError
 from smalti.data.augmentation import FrameAugmentation
 from smalti.train import Cadence, EngineSettings
 from smalti.train.token_settings import TrainConfig
@@ -84,7 +83,7 @@ class ModelConfig(Settings):
     @model_validator(mode="after")
     def _streams(self) -> "ModelConfig":
         if self.net.causal and self.net.kind == "transformer":
-            raise ParameterError('net.causal wants kind "gru" or "lstm", found "transformer"; choose one of them')
+            raise ValueError('net.causal wants kind "gru" or "lstm", found "transformer"; choose one of them')
         return self
 
 

@@ -69,13 +69,17 @@ def similarities(heard: Heard) -> Tensor:
 
 
 def _contrast(heard: Heard, drawn: Drawn, strings: Tensor, tokens: Tensor, sharpness: float) -> Tensor:
-    """Every row is to find its own kind by their strings. Source: this system's own; see `losses.contrastive`."""
+    """Every row's frames are to find the strings of its kind, and every string the frames: as search asks both.
+
+    Asked one way only, strings that all frames like a little would be found by everything.
+    """
     scores = pair_log_likelihoods(heard.log_probabilities, heard.frames, strings, tokens) / heard.frames[:, None]
     kinds, rounds = (torch.tensor(column, device=scores.device) for column in (drawn.kinds, drawn.rounds))
     together, same = rounds[:, None] == rounds, kinds[:, None] == kinds
     possible = scores.detach() > _BADLY
     scores = torch.where(together, sharpness * scores.clamp(min=_BADLY), -1e9)
-    return contrastive(scores, together & same & possible)
+    wanted = together & same & possible
+    return (contrastive(scores, wanted) + contrastive(scores.T, wanted.T)) / 2
 
 
 def _scale_likelihoods(found: dict[str, Tensor], config: ObjectiveConfig) -> None:
