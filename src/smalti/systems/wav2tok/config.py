@@ -135,6 +135,12 @@ class ObjectiveConfig(Settings):
     beta: float = Field(default=0.0, ge=0, description="of the partner's likelihood of the clip's string")
     matching: float = Field(default=0.0, ge=0, description="of telling mean vectors of tokens apart")
     likeness: Literal["learnt", "cosine"] = Field(default="learnt", description="how these are compared")
+    aligned: float = Field(default=0.0, ge=0, description="of having the token of the partner's frame at that moment")
+    share: float = Field(
+        default=0.0,
+        ge=0,
+        description="of the contrast that both likelihoods are scaled to; 0: as they are",
+    )
 
 
 class LearnConfig(TrainConfig):
