@@ -59,7 +59,7 @@ class NetConfig(Settings):
     heads: int = Field(default=4, gt=0, description="of the transformer")
     stride: Literal[1, 2] = Field(default=2, description="frames of a token")
     dropout: float = Field(default=0.2, ge=0, lt=1)
-    causal: bool = Field(default=False, description="hear only what was before, in chunks, so that streams work")
+    causal: bool = Field(default=False, description="hear only what was before; the clip's mean is still its whole one")
 
 
 class CodebookConfig(Settings):

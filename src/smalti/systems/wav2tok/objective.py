@@ -61,13 +61,6 @@ def weighted(found: Mapping[str, Tensor], config: ObjectiveConfig) -> Tensor:
     return torch.stack([getattr(config, name) * value for name, value in found.items()]).sum()
 
 
-def similarities(heard: Heard) -> Tensor:
-    """ln likelihood of each row's string under each row's frames, in nats per frame: [frames of, string of]."""
-    strings, tokens = collapsed(heard.codes, heard.frames)
-    found = pair_log_likelihoods(heard.log_probabilities, heard.frames, strings, tokens)
-    return found / heard.frames.clamp(min=1)[:, None]
-
-
 def _contrast(heard: Heard, drawn: Drawn, strings: Tensor, tokens: Tensor, sharpness: float) -> Tensor:
     """Every row's frames are to find the strings of its kind, and every string the frames: as search asks both.
 
