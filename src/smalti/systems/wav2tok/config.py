@@ -100,6 +100,7 @@ class PairsConfig(Settings):
     classes: int = Field(default=10, gt=0, description="labels of a step, or clips if copies are their pairs")
     takes: int = Field(default=5, ge=2, description="clips of each label; 2 are the published pairs")
     subset: float = Field(default=1.0, gt=0, le=1, description="share of the clips that one epoch knows, drawn anew")
+    alike: bool = Field(default=False, description="labels of a step are alike in length, not any")
     clip: bool = Field(default=True, description="cut longer clips to a random stretch")
     seconds: float = Field(default=3.0, gt=0, description="of that stretch")
     same_length: bool = Field(default=False, description="stretch all clips of a step to their mean length")

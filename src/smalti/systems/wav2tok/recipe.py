@@ -207,6 +207,7 @@ class Wav2TokRecipe:
             classes=pairs.classes,
             takes=pairs.takes,
             subset=pairs.subset,
+            sizes=[self.clips_of.recordings.samples[clip] for clip in self._training] if pairs.alike else None,
             seed=self.config.train.seed,
         )
 
