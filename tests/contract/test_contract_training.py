@@ -30,7 +30,6 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Calla
     "melvqvae grid": (
         "melvqvae/tiny",
         TINY_GRID_CODEC,
-        TINY_KMEANS,
         lambda journey: journey.sounds,
         lambda journey: journey.grid_codec,
     ),

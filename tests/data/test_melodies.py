@@ -38,7 +38,8 @@ def sung(folder: Path, *, takes: int = 3) -> Path:
 def made(folder: Path, **named: object) -> tuple[MelodiesReport, list[dict[str, object]]]:
     choices = MelodyChoices(**{"count": 6, "notes": (3, 5), "sample_rate": RATE, **named})  # pyright: ignore
     report = melodies(folder / "in", folder / "out", choices=choices)
-    return report, Manifest.read(report.manifest).table.to_pylist()
+    rows = Manifest.read(report.manifest).table.to_pylist()
+    return report, [row for row in rows if row["kind"] != "note"]
 
 
 def heard_steps(path: Path) -> list[int]:
@@ -61,7 +62,8 @@ def heard_steps(path: Path) -> list[int]:
 def test_melodies_are_different_and_every_kind_of_query_asks_for_each(tmp_path: Path) -> None:
     sung(tmp_path / "in")
     report, rows = made(tmp_path, queries=2)
-    assert report.melodies == 6 and report.files == len(rows) == 6 * (1 + 2 * 3) and not report.failed
+    assert len(rows) == 6 * (1 + 2 * 3) and not report.failed
+    assert report.melodies == 6 and report.files == len(rows) + 3 * len(NOTES)
     tunes = {row["label"]: row["melody"] for row in rows}
     moves = [" ".join(step for step in str(tune).split() if step != "+0") for tune in tunes.values()]
     assert len(set(moves)) == len(tunes) == 6
@@ -75,6 +77,14 @@ def test_melodies_are_different_and_every_kind_of_query_asks_for_each(tmp_path: 
         assert (row["transposition"] != 0) == (row["kind"] == "shifted")
         assert -5 <= float(str(row["transposition"])) <= 6 and 0.8 <= float(str(row["tempo"])) <= 1.25
         assert (row["tempo"] != 1) == (row["kind"] == "stretched")
+
+
+def test_every_take_of_a_note_can_be_learnt_alone(tmp_path: Path) -> None:
+    sung(tmp_path / "in")
+    made(tmp_path, count=3)
+    rows = [row for row in Manifest.read(tmp_path / "out" / "train.csv").table.to_pylist() if row["kind"] == "note"]
+    assert sorted({row["label"] for row in rows}) == sorted(NOTES) and len(rows) == 3 * len(NOTES)
+    assert all(row["split"] == "train" and (tmp_path / "out" / str(row["path"])).is_file() for row in rows)
 
 
 def test_every_recording_sings_its_melody(tmp_path: Path) -> None:
@@ -126,7 +136,7 @@ def test_manifests_part_what_is_learnt_from_what_is_searched_and_what_is_asked(t
         for name in ("train", "collection", "vanilla", "stretched", "shifted")
     }
     assert {name: manifest.rows for name, manifest in table.items()} == {
-        "train": 56, "collection": 6, "vanilla": 6, "stretched": 6, "shifted": 6
+        "train": 56 + 3 * len(NOTES), "collection": 6, "vanilla": 6, "stretched": 6, "shifted": 6
     }  # fmt: skip
     assert set(table["train"].table["split"].to_pylist()) == {"train", "valid"}
     asked = {row["label"] for row in rows if row["split"] == "test"}

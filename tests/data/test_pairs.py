@@ -73,3 +73,17 @@ def test_rows_are_the_same_at_every_asking_and_others_at_another_seed() -> None:
 def test_one_label_alone_is_refused() -> None:
     with pytest.raises(DataError, match="found 1 labels"):
         Pairs(["rain"] * 5, classes=2)
+
+
+def test_labels_of_a_step_are_neighbours_in_size_and_all_are_drawn():
+    labels = [f"{place:02d}" for place in range(11) for _ in range(2)]
+    sizes = [(7 * place) % 11 + 0.1 * take for place in range(11) for take in range(2)]
+    pairs = Pairs(labels, classes=4, takes=2, sizes=sizes, seed=3)
+    ranks = {kind: (7 * kind) % 11 for kind in range(11)}
+    seen: set[int] = set()
+    for step in range(60):
+        kinds = set(pairs.draw(step).kinds)
+        found = sorted(ranks[kind] for kind in kinds)
+        assert len(found) == 4 and found[-1] - found[0] == 3
+        seen |= kinds
+    assert seen == set(range(11)) and pairs.draw(5) == Pairs(labels, classes=4, takes=2, sizes=sizes, seed=3).draw(5)

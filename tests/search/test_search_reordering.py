@@ -26,6 +26,7 @@ from smalti.search import (
     string_scores,
     verify_index,
 )
+from smalti.search.reordering import unheld
 
 SOUNDS = {f"s{i:02d}": believed(sound, seed=i) for i, sound in enumerate(melodies(14, tokens_each=9))}
 STEP = 1 / 16  # of the bytes that logarithms are kept as
@@ -181,3 +182,9 @@ def test_beliefs_that_do_not_fit_their_tokens_are_refused(tmp_path):
         soft_indexed(tmp_path, SOUNDS)
         soft_indexed(tmp_path, SOUNDS, soft=False)
     assert add_to_index(tmp_path, SPEC, [], lambda rows: []).recordings == 14
+
+
+def test_frames_that_only_repeat_their_neighbour_at_the_ends_do_not_count() -> None:
+    rows = np.array([[1, 2], [1, 2], [3, 4], [3, 4], [5, 6], [7, 8], [7, 8], [7, 8]], np.uint8)
+    assert unheld(rows).tolist() == [[1, 2], [3, 4], [3, 4], [5, 6], [7, 8]]
+    assert unheld(rows[:2]).tolist() == [[1, 2]] and len(unheld(rows[:0])) == 0

@@ -15,7 +15,7 @@ from faults.tiny_recipe import CADENCE, STEPS, TinyRecipe
 from faults.writes import full_at
 from smalti.core import ConfigError, DataError, StoreError
 from smalti.store import load_latest, load_weights, verify
-from smalti.train import Cadence, Engine, EngineSettings, NamesClips, Recipe, RunFolder, ShowsSamples, fit
+from smalti.train import Cadence, EndsEarly, Engine, EngineSettings, NamesClips, Recipe, RunFolder, ShowsSamples, fit
 
 TESTS = Path(__file__).parents[1]
 
@@ -209,3 +209,26 @@ def test_two_processes_train_one_model_on_halves_of_each_batch(tmp_path, engine)
     alone = load_weights(tmp_path / "one" / "weights.safetensors").tensors
     assert all(alone[name].shape == first[name].shape and not torch.equal(alone[name], first[name]) for name in alone)
     assert [entry["step"] for entry in log_of(tmp_path / "a") if entry["kind"] == "train"] == list(range(1, STEPS + 1))
+
+
+def test_a_recipe_that_has_ended_stops_after_the_evaluation_that_says_so_and_is_saved(tmp_path, engine):
+    class Ending(TinyRecipe):
+        """Ends at its second evaluation."""
+
+        evaluations = 0
+
+        def evaluate(self):
+            self.evaluations += 1
+            return super().evaluate()
+
+        @property
+        def ended(self):
+            return self.evaluations >= 2
+
+    run, recipe = RunFolder.start(tmp_path / "run", "seed = 3\n"), Ending(engine)
+    assert isinstance(recipe, EndsEarly)
+    cadence = Cadence(log=1, evaluate=2, checkpoint=100)
+    report = fit(recipe, steps=STEPS, run=run, engine=engine, seed=3, cadence=cadence, progress=False)
+    assert report.steps == 4 < STEPS and recipe.evaluations == 2
+    checkpoint = load_latest(run.path)
+    assert checkpoint is not None and checkpoint.step == 4 and run.weights_path.is_file()

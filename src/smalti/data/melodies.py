@@ -101,8 +101,9 @@ def melodies(
     """Write melodies as FLAC files with their manifests; equal arguments, equal bytes.
 
     `manifest.csv` lists all, label being the melody. Of it, `train.csv` is what may be learnt from (splits train and
-    valid); of the melodies for testing `collection.csv` is what is searched, and `vanilla.csv`, `stretched.csv` and
-    `shifted.csv` are what is asked. Files of the same names are replaced, `manifest.csv` last.
+    valid), and single notes, whose label is the note, as a melody tokenizer is to tell them apart as well; of the
+    melodies for testing `collection.csv` is what is searched, and `vanilla.csv`, `stretched.csv` and `shifted.csv` are
+    what is asked. Files of the same names are replaced, `manifest.csv` last.
 
     Args:
         source: labelled takes of notes; see `smalti.data.notes.read_notes`.
@@ -123,6 +124,7 @@ def melodies(
         rows += _write_melody(to, melody, [voices[place] for place in tune], choices)
         if progress is not None:
             progress(melody + 1, choices.count)
+    rows += [row for voice in voices for row in _write_note(to, voice.note, choices)]
     _write_manifests(to, rows)
     return MelodiesReport(
         files=len(rows),
@@ -209,6 +211,17 @@ def _write_melody(to: Path, melody: int, tune: Sequence[_Voices], choices: Melod
             name = f"query/{known['label']}-{kind}-{number}.flac"
             rows.append(_saved(to, name, changed) | known | _told(kind, shift, tempo))
     return rows
+
+
+def _write_note(to: Path, note: Note, choices: MelodyChoices) -> list[dict[str, Any]]:
+    """Every take of a note alone."""
+    known = {"label": note.name, "melody": "", "notes": note.name, "split": "train"}
+    return [
+        _saved(to, f"note/{note.semitone}-{take}.flac", Audio.single(samples, choices.sample_rate))
+        | known
+        | _told("note", 0, 1.0)
+        for take, samples in enumerate(note.takes)
+    ]
 
 
 def _changes(kind: str, generator: torch.Generator) -> tuple[int, float]:

@@ -20,7 +20,7 @@ from smalti.core import DataError
 from smalti.data.batches import choose_clips, step_generator
 
 Mode = Literal["pair", "triplet", "single"]
-_SUBSET, _TAKES = 3, 4  # so that the choices of one step are independent
+_SUBSET, _TAKES, _WINDOW = 3, 4, 7  # so that the choices of one step are independent
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Pairs:
         classes: int,
         takes: int = 2,
         subset: float = 1.0,
+        sizes: Sequence[float] | None = None,
         seed: int = 0,
     ) -> None:
         """Sort clips by what they are of.
@@ -63,6 +64,8 @@ class Pairs:
             classes: different labels of a step, fewer if there are no more.
             takes: clips of each label in pairs.
             subset: share of the clips that an epoch knows.
+            sizes: of every clip; the labels of a step are then alike in size, those of few long ones no burden to many
+                short ones.
             seed: of all choices.
         Raises:
             DataError: if there is no clip, or no second label to tell a first one from.
@@ -74,15 +77,34 @@ class Pairs:
         self._speakers = [""] * len(labels) if speakers is None else list(speakers)
         self._mode, self._takes, self._subset, self._seed = mode, takes, subset, seed
         self._classes = min(classes, len(self._labels))
+        self._in_order = None if sizes is None else self._by_size(sizes)
         rows = self._classes * (takes if mode == "pair" else 1)
         self.steps_per_epoch = max(1, round(len(labels) * subset / rows))
 
     def draw(self, step: int) -> Drawn:
         """The rows of a step."""
-        chosen = choose_clips(self._seed, step, batch=self._classes, clips=len(self._labels)).tolist()
+        chosen = self._kinds(step)
         generator = step_generator(mix(self._seed, _TAKES), step)
         rows = [row for turn, kind in enumerate(chosen) for row in self._rows(turn, kind, step, generator)]
         return Drawn(*(list(column) for column in zip(*rows, strict=True)))
+
+    def _by_size(self, sizes: Sequence[float]) -> list[int]:
+        """Labels from those of the smallest clips to those of the largest."""
+        means = [
+            sum(sizes[clip] for clip in self._members[label]) / len(self._members[label]) for label in self._labels
+        ]
+        return sorted(range(len(means)), key=means.__getitem__)
+
+    def _kinds(self, step: int) -> list[int]:
+        """Labels of a step: all in turn, or neighbours in size."""
+        if self._in_order is None:
+            return choose_clips(self._seed, step, batch=self._classes, clips=len(self._labels)).tolist()
+        generator = step_generator(mix(self._seed, _WINDOW), step)
+        # windows that would reach beyond an end begin or end there, so that the ends are drawn as often as the middle
+        spare = len(self._in_order) - self._classes
+        place = int(torch.randint(spare + 2 * self._classes - 1, (), generator=generator)) - self._classes + 1
+        first = min(max(place, 0), spare)
+        return self._in_order[first : first + self._classes]
 
     def _rows(self, turn: int, kind: int, step: int, generator: torch.Generator) -> list[tuple[int, int, int, bool]]:
         """Clip, kind, round and whether it is a copy, of the rows of one label."""

@@ -21,7 +21,7 @@ _HELD = 0.2  # strength of a pitch that goes on
 _SMOOTH = 3  # frames whose median is taken: 120 ms, shorter than a note
 _REACH = 20  # semitones above and below the reference
 _FIXED = 48.0  # MIDI number that a single note is measured from
-_NEAR, _SHARE = 1, 0.6  # a clip is one note if such a share of it lies within so many semitones
+_NEAR, _SHARE = 1, 0.8  # a clip is one note if such a share of it lies within so many semitones
 
 MELODY_BINS = _BINS
 """Pitches of `melody_frames`."""

@@ -7,6 +7,7 @@ from smalti.losses.adversarial import (
     hinge_generator,
     relative_feature_matching,
 )
+from smalti.losses.aligned import aligned_prediction, warping_partners
 from smalti.losses.codec import SpectralDistances
 from smalti.losses.ctc import blank_free_ctc, collapsed, contrastive, pair_log_likelihoods, unbalance
 from smalti.losses.ends import ended
@@ -34,6 +35,7 @@ __all__ = [
     "SpectralDistances",
     "active_units",
     "adaptive_weight",
+    "aligned_prediction",
     "blank_free_ctc",
     "collapsed",
     "contrastive",
@@ -58,4 +60,5 @@ __all__ = [
     "relative_feature_matching",
     "time_l1",
     "unbalance",
+    "warping_partners",
 ]

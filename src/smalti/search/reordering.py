@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 
 from smalti.search.passages import Passages
 from smalti.search.posteriors import LOGARITHMS
@@ -63,12 +63,24 @@ class SoftQuery:
 
     def _compared(self, pieces: Sequence[tuple[Passages, int, TokenString]], both: bool) -> Float[np.ndarray, " piece"]:
         """Of stretches of recordings, each given by its row and its string."""
-        found = string_scores(self.log_probabilities, [string.codes for _, _, string in pieces])
+        found = string_scores(unheld(self.log_probabilities), [string.codes for _, _, string in pieces])
         if not both or not pieces:
             return found
-        believed = [_frames(passages, recording, string) for passages, recording, string in pieces]
+        believed = [unheld(_frames(passages, recording, string)) for passages, recording, string in pieces]
         columns = np.concatenate([one.take(self.string.codes, axis=1) for one in believed])
         return found + column_scores(LOGARITHMS.take(columns), np.array([len(one) for one in believed]))
+
+
+def unheld(rows: Shaped[np.ndarray, "frame vocab"]) -> Shaped[np.ndarray, "shorter vocab"]:
+    """Frames of a recording without those at its ends that only repeat their neighbour.
+
+    A tokenizer that does not listen to quiet ends names them as the nearest frame that it heard. They say nothing, and
+    in a mean per frame they would make all strings likelier that stand beside much silence.
+    """
+    if len(rows) < 2:
+        return rows
+    differs = np.flatnonzero((rows[1:] != rows[:-1]).any(axis=1))
+    return rows[differs[0] : differs[-1] + 2] if len(differs) else rows[:1]
 
 
 def _frames(passages: Passages, recording: int, string: TokenString) -> UInt8[np.ndarray, "frame vocab"]:

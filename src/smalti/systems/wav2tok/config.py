@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from smalti.config import Settings
-from smalti.core import ParameterError
 from smalti.data.augmentation import FrameAugmentation
 from smalti.train import Cadence, EngineSettings
 from smalti.train.token_settings import TrainConfig
@@ -60,7 +59,7 @@ class NetConfig(Settings):
     heads: int = Field(default=4, gt=0, description="of the transformer")
     stride: Literal[1, 2] = Field(default=2, description="frames of a token")
     dropout: float = Field(default=0.2, ge=0, lt=1)
-    causal: bool = Field(default=False, description="hear only what was before, in chunks, so that streams work")
+    causal: bool = Field(default=False, description="hear only what was before; the clip's mean is still its whole one")
 
 
 class CodebookConfig(Settings):
@@ -84,7 +83,7 @@ class ModelConfig(Settings):
     @model_validator(mode="after")
     def _streams(self) -> "ModelConfig":
         if self.net.causal and self.net.kind == "transformer":
-            raise ParameterError('net.causal wants kind "gru" or "lstm", found "transformer"; choose one of them')
+            raise ValueError('net.causal wants kind "gru" or "lstm", found "transformer"; choose one of them')
         return self
 
 
@@ -101,6 +100,7 @@ class PairsConfig(Settings):
     classes: int = Field(default=10, gt=0, description="labels of a step, or clips if copies are their pairs")
     takes: int = Field(default=5, ge=2, description="clips of each label; 2 are the published pairs")
     subset: float = Field(default=1.0, gt=0, le=1, description="share of the clips that one epoch knows, drawn anew")
+    alike: bool = Field(default=False, description="labels of a step are alike in length, not any")
     clip: bool = Field(default=True, description="cut longer clips to a random stretch")
     seconds: float = Field(default=3.0, gt=0, description="of that stretch")
     same_length: bool = Field(default=False, description="stretch all clips of a step to their mean length")
@@ -136,6 +136,12 @@ class ObjectiveConfig(Settings):
     beta: float = Field(default=0.0, ge=0, description="of the partner's likelihood of the clip's string")
     matching: float = Field(default=0.0, ge=0, description="of telling mean vectors of tokens apart")
     likeness: Literal["learnt", "cosine"] = Field(default="learnt", description="how these are compared")
+    aligned: float = Field(default=0.0, ge=0, description="of having the token of the partner's frame at that moment")
+    share: float = Field(
+        default=0.0,
+        ge=0,
+        description="of the contrast that both likelihoods are scaled to; 0: as they are",
+    )
 
 
 class LearnConfig(TrainConfig):

@@ -8,12 +8,14 @@ from torch import Tensor
 from smalti.data.pairs import Drawn
 from smalti.losses import (
     Likeness,
+    aligned_prediction,
     blank_free_ctc,
     collapsed,
     contrastive,
     matching,
     pair_log_likelihoods,
     unbalance,
+    warping_partners,
 )
 from smalti.systems.wav2tok.config import ObjectiveConfig
 from smalti.systems.wav2tok.net import Codebook, Heard
@@ -44,6 +46,11 @@ def losses(
         if weight:
             each = blank_free_ctc(heard.log_probabilities, heard.frames, strings[order], tokens[order])
             found[name] = each.mean()
+    if config.share and "contrast" in found:
+        _scale_likelihoods(found, config)
+    if config.aligned:
+        partners = warping_partners(heard.vectors, heard.frames, heard.vectors[partner], heard.frames[partner])
+        found["aligned"] = aligned_prediction(heard.log_probabilities, heard.frames, heard.codes[partner], partners)
     if config.matching:
         found["matching"] = _matching(heard, partner, codebook, likeness)
     return found
@@ -54,21 +61,27 @@ def weighted(found: Mapping[str, Tensor], config: ObjectiveConfig) -> Tensor:
     return torch.stack([getattr(config, name) * value for name, value in found.items()]).sum()
 
 
-def similarities(heard: Heard) -> Tensor:
-    """ln likelihood of each row's string under each row's frames, in nats per frame: [frames of, string of]."""
-    strings, tokens = collapsed(heard.codes, heard.frames)
-    found = pair_log_likelihoods(heard.log_probabilities, heard.frames, strings, tokens)
-    return found / heard.frames.clamp(min=1)[:, None]
-
-
 def _contrast(heard: Heard, drawn: Drawn, strings: Tensor, tokens: Tensor, sharpness: float) -> Tensor:
-    """Every row is to find its own kind by their strings. Source: this system's own; see `losses.contrastive`."""
+    """Every row's frames are to find the strings of its kind, and every string the frames: as search asks both.
+
+    Asked one way only, strings that all frames like a little would be found by everything.
+    """
     scores = pair_log_likelihoods(heard.log_probabilities, heard.frames, strings, tokens) / heard.frames[:, None]
     kinds, rounds = (torch.tensor(column, device=scores.device) for column in (drawn.kinds, drawn.rounds))
     together, same = rounds[:, None] == rounds, kinds[:, None] == kinds
     possible = scores.detach() > _BADLY
     scores = torch.where(together, sharpness * scores.clamp(min=_BADLY), -1e9)
-    return contrastive(scores, together & same & possible)
+    wanted = together & same & possible
+    return (contrastive(scores, wanted) + contrastive(scores.T, wanted.T)) / 2
+
+
+def _scale_likelihoods(found: dict[str, Tensor], config: ObjectiveConfig) -> None:
+    """Both together are to be a share of the contrast, whatever they are in nats. Source: wav2tok 2.0, stage 2."""
+    parts = {name: found[name] for name in ("alpha", "beta") if name in found}
+    whole = sum((getattr(config, name) * float(value.detach()) for name, value in parts.items()), 0.0)
+    if whole > 0:
+        scale = config.share * config.contrast * float(found["contrast"].detach()) / whole
+        found.update({name: scale * value for name, value in parts.items()})
 
 
 def _matching(heard: Heard, partner: Tensor, codebook: Codebook, likeness: Likeness) -> Tensor:

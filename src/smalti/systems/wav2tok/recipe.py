@@ -128,15 +128,15 @@ class Wav2TokRecipe:
         return {"loss": whole, **values, "learning_rate": rate}
 
     def evaluate(self) -> Mapping[str, float]:
-        """Scores of finding held-out recordings, or, where none is held out, those that it learns from."""
-        heard = self._held_out or self._training
-        scores, used = self._scores(_evenly(heard, _MOST_HEARD))
-        if scores is None:
-            return {"codes_used": used}
-        if self._held_out:
-            self._remember(scores.map)
-        prefix = "" if self._held_out else "training_"
-        return {f"{prefix}map": scores.map, f"{prefix}mrr": scores.mrr, "codes_used": used}
+        """Scores of finding held-out recordings, or, where these have nothing to find, those that it learns from."""
+        used = 0.0
+        for prefix, clips in (("", self._held_out), ("training_", self._training)):
+            scores, used = self._scores(_evenly(clips, _MOST_HEARD))
+            if scores is not None:
+                if not prefix:
+                    self._remember(scores.map)
+                return {f"{prefix}map": scores.map, f"{prefix}mrr": scores.mrr, "codes_used": used}
+        return {"codes_used": used}
 
     @property
     def ended(self) -> bool:
@@ -184,7 +184,10 @@ class Wav2TokRecipe:
         else:
             self._best = {**self._best, "waited": self._best["waited"] + 1}
 
+    @torch.no_grad()
     def _scores(self, chosen: Sequence[int]) -> tuple[RetrievalScores | None, float]:
+        if not chosen:
+            return None, 0.0
         tokenizer = self.tokenizer()
         heard = [tokenizer.hear(self.clips_of.frames(clip)) for clip in chosen]
         used = torch.cat([one.codes[0] for one in heard]).unique()
@@ -204,6 +207,7 @@ class Wav2TokRecipe:
             classes=pairs.classes,
             takes=pairs.takes,
             subset=pairs.subset,
+            sizes=[self.clips_of.recordings.samples[clip] for clip in self._training] if pairs.alike else None,
             seed=self.config.train.seed,
         )
 
