@@ -36,6 +36,7 @@ from smalti.systems.searching import index as index_recordings
 KINDS = ("vanilla", "stretched", "shifted")
 PITCH = PitchSettings(hop=320)
 STEADY, LEAST = 0.7, 6  # semitones that a note's line may leave its median, and its fewest frames
+MOVES, STILL = 5, 0.5  # frames over which a steady pitch moves no more semitones than this
 SMOOTH = 5  # frames of a running median
 EVERY = 4  # frame of MFCC that is compared, 40 ms apart as those of lines are: the others cost minutes
 
@@ -92,7 +93,9 @@ def line(path: Path) -> Float[np.ndarray, " frame"]:
 
 
 def intervals(line: Float[np.ndarray, " frame"]) -> str:
-    """A letter for the semitones from each steady note to the next."""
+    """A letter for the semitones from each steady note to the next; frames where the pitch moves are left out."""
+    still = np.abs(line[MOVES:] - line[:-MOVES]) < STILL
+    line = line[MOVES // 2 : len(line) - MOVES + MOVES // 2][still]
     notes: list[float] = []
     begin = 0
     for frame in range(1, len(line) + 1):
