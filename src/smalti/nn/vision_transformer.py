@@ -59,13 +59,20 @@ class VisionTransformer(nn.Module):
             rows = block(rows)
         return self.norm(rows)
 
-    def states(self, rows: Float[Tensor, "batch row dim"]) -> list[Float[Tensor, "batch row dim"]]:
-        """The rows behind each block, as they are; those of the last are normalised, as `forward` gives them."""
+    def states(
+        self, rows: Float[Tensor, "batch row dim"], *, most: int | None = None
+    ) -> list[Float[Tensor, "batch row dim"]]:
+        """The rows behind each block, as they are; those of the last are normalised, as `forward` gives them.
+
+        Args:
+            rows: vectors.
+            most: stop behind so many blocks.
+        """
         found: list[Tensor] = []
-        for block in self.blocks:
+        for block in self.blocks[:most]:
             rows = block(rows)
             found.append(rows)
-        return [*found[:-1], self.norm(rows)]
+        return [*found[:-1], self.norm(rows)] if len(found) == len(self.blocks) else found
 
 
 class _Block(nn.Module):

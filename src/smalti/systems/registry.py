@@ -322,12 +322,19 @@ def _melgpt_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return melgpt_recipe(settings, stores, engine=engine, codec=heard)
 
 
+def _matpac(folder: Path) -> Encoder:
+    from smalti.systems.matpac import load_matpac
+
+    return load_matpac(folder)
+
+
 SYSTEMS: Mapping[str, System] = {
     "mulaw": System(_mulaw),
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
     "almtokenizer": System(_almtokenizer, Learning(_almtokenizer_settings, _almtokenizer_recipe, "manifest")),
     "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
+    "matpac": System(_matpac),
     "melgpt": System(_melgpt, Learning(_melgpt_settings, _melgpt_recipe, "store")),
 }
 SHIPPED: Mapping[str, Path] = {"mulaw": _HERE / "mulaw" / "shipped"}

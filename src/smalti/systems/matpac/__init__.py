@@ -4,6 +4,8 @@ Source: arXiv:2502.12031 and arXiv:2508.12709.
 """
 
 from smalti.systems.matpac.config import MatpacConfig, ModelConfig
+from smalti.systems.matpac.encoder import MatpacEncoder
+from smalti.systems.matpac.loading import load_matpac
 from smalti.systems.matpac.net import EncoderNet
 
-__all__ = ["EncoderNet", "MatpacConfig", "ModelConfig"]
+__all__ = ["EncoderNet", "MatpacConfig", "MatpacEncoder", "ModelConfig", "load_matpac"]

@@ -60,6 +60,7 @@ class ModelConfig(Settings):
         description="what follows the sound up to a whole patch: silence; or, as published, average loudness "
         "behind the last whole window",
     )
+    precision: Literal["fp32", "bf16"] = Field(default="fp32", description="of the transformer when it only hears")
 
     @model_validator(mode="after")
     def _fits(self) -> "ModelConfig":

@@ -59,9 +59,11 @@ class EncoderNet(nn.Module):
         """The last layer of these tokens, all or some, which see one another and the class token."""
         return self.without_class(self.encoder(self.with_class(tokens)))
 
-    def states(self, tokens: Float[Tensor, "batch token dim"]) -> list[Float[Tensor, "batch token dim"]]:
-        """Every layer, the first one first; the last is what `encode` gives."""
-        return [self.without_class(rows) for rows in self.encoder.states(self.with_class(tokens))]
+    def states(
+        self, tokens: Float[Tensor, "batch token dim"], *, most: int | None = None
+    ) -> list[Float[Tensor, "batch token dim"]]:
+        """Every layer, or the first `most`, the first one first; the last of all is what `encode` gives."""
+        return [self.without_class(rows) for rows in self.encoder.states(self.with_class(tokens), most=most)]
 
     def by_time(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch column wide"]:
         """All patches of a time step side by side, the lowest frequencies first."""
