@@ -36,7 +36,7 @@ env: .venv/dev
 # torch comes first and alone, so that nothing else can choose its build
 .venv/core: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) torch==$$(sed -n 's/^torch==//p' constraints.txt)
-	$(PIP) -e '.[report]'
+	$(PIP) -e '.[report,search]'
 	@touch $@
 
 .venv/dev: .venv/core

@@ -1,4 +1,4 @@
-"""The page of a demo: what it heard, what came back, what the model made of it, and the commands to go on with."""
+"""The page of a demo: what it heard, what came back, what the model made of it, what finds what, and commands."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from torch import Tensor
 from smalti.audio import write
 from smalti.core import Audio, Codec, Parameter, Schema
 from smalti.demo import page, pictures
+from smalti.demo.finding import Query
 from smalti.evaluate import GeneratedClip, TrajectoryScore
 from smalti.store import write_bytes
 
@@ -34,38 +35,47 @@ class Passage:
     score: TrajectoryScore
 
 
-def write_report(
-    out: Path,
-    result: Mapping[str, Any],
-    *,
-    heard: Sequence[Heard],
-    made: Sequence[GeneratedClip],
-    passages: Sequence[Passage],
-    codec: Codec,
-    schema: Schema,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Sounds:
+    """What the page plays.
+
+    Attributes:
+        heard: label, held-out clip, and the clip after the codec.
+        made: generated clips; the first of each label is shown.
+        passages: turned knobs.
+        queries: sounds that looked for their like.
+    """
+
+    heard: Sequence[Heard]
+    made: Sequence[GeneratedClip]
+    passages: Sequence[Passage]
+    queries: Sequence[Query]
+
+
+def write_report(out: Path, result: Mapping[str, Any], sounds: Sounds, *, codec: Codec, schema: Schema) -> None:
     """Write `report.html` and, in `sounds-made/`, what it plays as WAV files.
 
     Args:
         out: the demo's folder.
         result: what report.json holds.
-        heard: label, held-out clip, and the clip after the codec.
-        made: generated clips; the first of each label is shown.
-        passages: turned knobs.
+        sounds: to be played.
         codec, schema: the codec, and what the model can be told.
     """
-    first = {clip.request.label or "sound": clip for clip in reversed(made)}
+    first = {clip.request.label or "sound": clip for clip in reversed(sounds.made)}
     rate = codec.spec.sample_rate
     (out / "sounds-made").mkdir(parents=True, exist_ok=True)
-    for name, samples in [(p.key, p.samples) for p in passages] + [(k, c.samples) for k, c in sorted(first.items())]:
+    for name, samples in [(p.key, p.samples) for p in sounds.passages] + [
+        (k, c.samples) for k, c in sorted(first.items())
+    ]:
         write(out / "sounds-made" / f"{_file_name(name)}.wav", Audio.single(samples, rate))
-    example = codec.encode(heard[0][1])
+    example = codec.encode(sounds.heard[0][1])
     banner = page.picture(pictures.mosaic(example.codes[0, :, :96], vocab=codec.spec.vocab), alt="audio tokens")
     sections = [
         _summary(result),
-        _codec(result["codec"], heard),
+        _codec(result["codec"], sounds.heard),
         _model(result["generation"], first, rate),
-        _knobs(result["generation"], passages, rate, schema),
+        _knobs(result["generation"], sounds.passages, rate, schema),
+        _search(result["search"], sounds.queries),
         _stages(result),
         _next(out, schema),
     ]
@@ -85,6 +95,8 @@ def _summary(result: Mapping[str, Any]) -> str:
     if "bits_per_token" in scores:
         bits = scores["bits_per_token"]
         facts.append((f"{bits['model']:.2f} bit", f"per token (counting pairs: {bits['bigram']:.2f})"))
+    if result["search"].get("queries"):
+        facts.append((f"{result['search']['p_at_1']:.0%}", "searches whose first hit has the query's label"))
     facts.append((f"{sum(result['stages'].values()) / 60:.1f} min", "for all of this"))
     lead = f"Sounds: {result['source']}. Every figure is measured on clips and parameter values kept out of training."
     return page.section("In short", lead, page.tiles(facts), _failed(result["failed"]))
@@ -187,6 +199,29 @@ def _turned(passage: Passage, rate: int) -> Iterator[str]:
     yield page.picture(curve, alt="asked and measured over time")
 
 
+def _search(scores: Mapping[str, Any], queries: Sequence[Query]) -> str:
+    lead = (
+        "The codec's tokens are also words to search by. A clip that training never heard looks for its like among "
+        "those it did; below each query are the nearest three, with the seconds that are most like it."
+    )
+    rows: list[tuple[object, ...]] = []
+    if scores.get("queries"):
+        every = {"smalti": scores, **scores["peers"]}
+        rows = [(name, *(one[key] for key in ("mrr", "map", "p_at_1", "ms_per_query"))) for name, one in every.items()]
+    head = ["by", "reciprocal rank", "average precision", "first hit right", "ms a query"]
+    cards = [page.card(query.name, _sound("query", query.sound.samples[0], query.sound.sample_rate), *_places(query))
+             for query in queries]  # fmt: skip
+    return page.section("The search", lead, page.table(head, rows) if rows else "", page.grid(cards))
+
+
+def _places(query: Query) -> Iterator[str]:
+    for place in query.found:
+        hit = place.hit
+        said = f"{hit.label or Path(hit.path).name}, {hit.start:.2f}–{hit.end:.2f} s, score {hit.score:.2f}"
+        yield f"<small>{page.text(said)}</small>"
+        yield page.player(place.sound.samples[0], sample_rate=place.sound.sample_rate)
+
+
 def _stages(result: Mapping[str, Any]) -> str:
     rows = [(name, seconds) for name, seconds in result["stages"].items()]
     lead = f"Seconds of each stage, on {result['threads']} threads of this machine."
@@ -202,6 +237,7 @@ def _next(out: Path, schema: Schema) -> str:
         f"smalti reconstruct {out}/codec my-sound.wav --to heard-again",
         f"smalti encode {out}/codec my-sound.wav --to my-sound.smt",
         f"smalti evaluate codec {out}/codec --data my-manifest.csv --json",
+        f"smalti search {out}/search/index my-sound.wav",
         "smalti train synthformer/tiny --data my-tokens --out my-model train.steps=5000",
         "smalti demo my-folder-of-sounds --out mine",
     ]

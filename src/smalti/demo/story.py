@@ -1,4 +1,4 @@
-"""The story, stage by stage: sounds → codec → tokens → language model → new sounds → figures → page."""
+"""The story, stage by stage: sounds → codec → tokens → language model → new sounds → search → figures → page."""
 
 import json
 import time
@@ -11,12 +11,13 @@ from typing import Any
 
 import torch
 
-from smalti.audio import read
+from smalti.audio import inspect, read
 from smalti.config import load_settings
-from smalti.core import Audio, Codec, Condition, TokenLM, Tokens
+from smalti.core import Audio, Codec, Condition, TokenLM, Tokens, need
 from smalti.data.manifest import Manifest
+from smalti.demo.finding import find
 from smalti.demo.progress import Narrator
-from smalti.demo.report import Passage, write_report
+from smalti.demo.report import Passage, Sounds, write_report
 from smalti.demo.sounds import Material, built_in, own
 from smalti.evaluate import (
     CodecReport,
@@ -69,7 +70,7 @@ class _Story:
 
 
 def demo(folder: Path | None = None, *, out: Path = Path("demo-out"), seed: int = 0, clips: int = CLIPS,
-         overrides: Sequence[str] = ()) -> dict[str, Any]:  # fmt: skip
+         own_queries: Sequence[Path] = (), overrides: Sequence[str] = ()) -> dict[str, Any]:  # fmt: skip
     """Train a codec and a language model on sounds, generate, measure all of it, and write a page about it.
 
     Args:
@@ -77,12 +78,18 @@ def demo(folder: Path | None = None, *, out: Path = Path("demo-out"), seed: int 
         out: where everything goes; what a former run left there is gone on with.
         seed: of everything drawn.
         clips: training clips of each texture.
+        own_queries: recordings to find the like of, besides clips kept out of training.
         overrides: settings for both trainings, such as train.steps=100.
     Returns:
-        what report.json holds: `codec`, `generation`, `stages` in seconds, `report`, …
+        what report.json holds: `codec`, `generation`, `search`, `stages` in seconds, `report`, …
     Raises:
-        DataError: if the folder holds nothing that can be used.
+        DataError: if the folder holds nothing that can be used, or a query cannot be read.
+        ParameterError: if a library is missing.
     """
+    need("matplotlib", extra="report", what="pages of the demo")
+    need("tantivy", extra="search", what="indexes")
+    for query in own_queries:
+        inspect(query)
     story = _Story(out, seed, Narrator())
     with story.stage("sounds", "sounds: " + ("textures and recordings" if folder is None else str(folder))):
         material = _material(folder, out / "sounds", clips=clips, seed=seed)
@@ -101,11 +108,12 @@ def demo(folder: Path | None = None, *, out: Path = Path("demo-out"), seed: int 
         scored = _score_model(model, codec, material, out / "tokens", seed=seed, narrator=story.narrator)
     with story.stage("sweeps", "model: turning every knob"):
         passages = [_passage(model, codec, sweep, seed=seed) for sweep in material.sweeps]
-    result = _result(story, material, folder, codec_report, scored)
+    with story.stage("find", "search: finding sound by sound"):
+        found = find(out / "codec", material.codec, to=out / "search", own=own_queries)
+    result = _result(story, material, folder, codec_report, scored) | {"search": found.to_json()}
     with story.stage("report", "page: pictures and players"):
-        write_report(
-            out, result, heard=heard, made=scored.generated, passages=passages, codec=codec, schema=model.schema
-        )
+        sounds = Sounds(heard, scored.generated, passages, found.queries)
+        write_report(out, result, sounds, codec=codec, schema=model.schema)
     write_bytes(out / "report.json", (json.dumps(result, indent=1) + "\n").encode())
     return result
 

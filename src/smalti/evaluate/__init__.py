@@ -12,6 +12,7 @@ from smalti.evaluate.generation_report import GenerationReport
 from smalti.evaluate.latent_space import ColumnScore, LatentSettings, evaluate_latents
 from smalti.evaluate.latents import LatentScores, latent_scores
 from smalti.evaluate.likelihood import BitsPerToken, ConditionedCodes, bits_per_token
+from smalti.evaluate.neighbours import NEIGHBOURS, neighbour_accuracy, neighbour_shares
 from smalti.evaluate.opus import Peer, PeerClip, opus_peer
 from smalti.evaluate.probes import ProbeScore, probe
 from smalti.evaluate.real import LabelledClip, References
@@ -24,6 +25,7 @@ from smalti.evaluate.vocoder import VocoderReport, VocoderScore, evaluate_vocode
 from smalti.evaluate.yardstick import log_mel_l1_db
 
 __all__ = [
+    "NEIGHBOURS",
     "BitsPerToken",
     "ClusterScore",
     "Clustering",
@@ -68,6 +70,8 @@ __all__ = [
     "grouped_split",
     "latent_scores",
     "log_mel_l1_db",
+    "neighbour_accuracy",
+    "neighbour_shares",
     "opus_peer",
     "probe",
     "score_vocoder_clip",
