@@ -42,7 +42,21 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     from smalti.systems.training import train
     from smalti.systems.transcoding import encode
 
-    names = ("codec", "tokens", "lm", "gpt", "masked", "vae", "rows", "vocoder", "alm", "alm1", "alm2", "matpac", "plus")
+    names = (
+        "codec",
+        "tokens",
+        "lm",
+        "gpt",
+        "masked",
+        "vae",
+        "rows",
+        "vocoder",
+        "alm",
+        "alm1",
+        "alm2",
+        "matpac",
+        "plus",
+    )
     made = Journey(sounds, *(sounds.parent / name for name in names))
     train("melvqvae/textures", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
     encode(made.codec, data=sounds, to=made.tokens, shifts=2)

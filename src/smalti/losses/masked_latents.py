@@ -9,9 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def angle_loss(
-    guess: Float[Tensor, "*rows dim"], target: Float[Tensor, "*#rows dim"]
-) -> Float[Tensor, "*rows"]:
+def angle_loss(guess: Float[Tensor, "*rows dim"], target: Float[Tensor, "*#rows dim"]) -> Float[Tensor, "*rows"]:
     """2 - 2 cos(guess, target): 0 for equal directions, 2 for orthogonal ones, 4 for opposite ones.
 
     Source: Grill et al. 2020 (arXiv:2006.07733), eq. 2, as MATPAC (arXiv:2502.12031) uses it.
@@ -42,9 +40,7 @@ def prototype_loss(
     return -(wanted * (scores.float() / temperature).log_softmax(-1)).sum(-1)
 
 
-def choice_weights(
-    losses: Float[Tensor, "choice *rows"], *, temperature: float
-) -> Float[Tensor, "choice *rows"]:
+def choice_weights(losses: Float[Tensor, "choice *rows"], *, temperature: float) -> Float[Tensor, "choice *rows"]:
     """How much each of several guesses learns: softmax(-losses / temperature) over the choices, without gradient.
 
     At temperature 0 the best one alone learns (the first of equals); at an infinite one all learn alike.
@@ -56,4 +52,3 @@ def choice_weights(
     if temperature <= 0:
         return functional.one_hot(losses.argmin(0), len(losses)).movedim(-1, 0).to(losses)
     return (-losses / temperature).softmax(0)
-

@@ -1,18 +1,27 @@
 """What MATPAC learns from: log-mels of recordings, kept in memory, and crops of them whatever their length."""
 
+import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.nn import functional
 
 from smalti.config import mix
 from smalti.data.batches import step_generator
 from smalti.data.manifest import Manifest
-from smalti.data.waveforms import ManifestRecordings, Piece, Recordings, WaveformRecordings, held_out, pieces
-from smalti.data.waveforms import read_padded
+from smalti.data.waveforms import (
+    ManifestRecordings,
+    Piece,
+    Recordings,
+    WaveformRecordings,
+    held_out,
+    pieces,
+    read_padded,
+)
 from smalti.features import SILENCE, power_log_mel
 from smalti.systems.matpac.config import ModelConfig
 from smalti.systems.matpac.masking import shuffled
@@ -66,6 +75,7 @@ class LogMelClips:
         """
         self._model, self._train = model, train
         self._picture = model.picture.settings()
+        self._patch = model.encoder.patch[1]
         rate, hop = self._picture.sample_rate, self._picture.hop
         self.recordings: Recordings = (
             ManifestRecordings(source, rate)
@@ -93,7 +103,10 @@ class LogMelClips:
         """Crops of a step: of all that the processes take together, those of one of them."""
         first = (step * world + rank) * self._train.batch
         rows = range(first, first + self._train.batch)
-        made = [self._crop(piece, place, row) for row, (piece, place) in zip(rows, self._drawn(step, rank, world), strict=True)]
+        made = [
+            self._crop(piece, place, row)
+            for row, (piece, place) in zip(rows, self._drawn(step, rank, world), strict=True)
+        ]
         orders = [shuffled(self.tokens, step_generator(self._train.seed, row)) for row in rows]
         return Crops(torch.stack(made), torch.stack(orders))
 
@@ -102,13 +115,13 @@ class LogMelClips:
         return [self.recordings.name(piece.clip) for piece, _ in self._drawn(step, rank, world)]
 
     def log_mel(self, piece: Piece) -> Float[Tensor, "band frame"]:
-        """A piece as it is, every whole window of it; kept if there is room."""
+        """A piece as the encoder hears it, silence behind the recording up to a whole patch; kept if there is room."""
         if piece in self._kept:
             return self._kept[piece]
-        hop = self._picture.hop
-        first = piece.first * hop
-        count = min(piece.frames * hop, self.recordings.samples[piece.clip] - first)
-        found = power_log_mel(read_padded(self.recordings, piece.clip, first, count)[None], self._picture)[0]
+        hop, frames = self._picture.hop, -(-piece.frames // self._patch) * self._patch
+        count = (frames - 1) * hop + self._picture.n_fft
+        sound = read_padded(self.recordings, piece.clip, piece.first * hop, count)
+        found = power_log_mel(sound[None], self._picture)[0]
         if found.nbytes <= self._room:
             self._room -= found.nbytes
             self._kept[piece] = found
@@ -118,13 +131,13 @@ class LogMelClips:
         """A recording, at most its first 20 seconds."""
         hop = self._picture.hop
         most = int(_PIECE_SECONDS * self._picture.sample_rate / hop)
-        return self.log_mel(Piece(clip, 0, min(most, -(-self.recordings.samples[clip] // hop))))
+        return self.log_mel(Piece(clip, 0, max(min(most, -(-self.recordings.samples[clip] // hop)), 1)))
 
     def beginning(self, clip: int) -> Float[Tensor, "band frame"]:
-        """The first crop of a recording, silence behind its end."""
-        frames = self._model.encoder.chunk
-        begun = self.whole(clip)[:, :frames]
-        return torch.nn.functional.pad(begun, (0, frames - begun.shape[1]), value=SILENCE)
+        """A crop from the beginning of a recording that is not for training; filled up from others like it."""
+        others = [other for other in self.held_out if self.sets[other] == self.sets[clip]]
+        rest = (self.whole(other) for other in (*others[others.index(clip) + 1 :], *itertools.cycle(others)))
+        return self._filled(self.whole(clip), rest)
 
     def statistics(self) -> tuple[float, float]:
         """Mean and standard deviation of all numbers of the training log-mels."""
@@ -149,16 +162,35 @@ class LogMelClips:
         frames, found = self._model.encoder.chunk, self.log_mel(piece)
         spare = found.shape[1] - frames
         if spare >= 0:
-            first = int(place * (spare + 1))
-            return found[:, first : first + frames]
+            return found[:, int(place * (spare + 1)) :][:, :frames]
+        if self._train.fill == "clips":
+            found = found[:, int(place * found.shape[1]) :]
+        return self._filled(found, self._others(self.sets[piece.clip], row))
+
+    def _others(self, name: str, row: int) -> Iterator[Float[Tensor, "band _"]]:
+        generator, members = step_generator(mix(self._train.seed, _FILL), row), self._members[name]
+        while True:
+            gap, member = torch.rand(2, generator=generator, dtype=torch.float64).tolist()
+            yield functional.pad(
+                self.log_mel(members[int(member * len(members))]), (int(gap * (self._train.gap + 1)), 0), value=SILENCE
+            )
+
+    def _filled(
+        self, begun: Float[Tensor, "band _"], others: Iterator[Float[Tensor, "band _"]]
+    ) -> Float[Tensor, "band frame"]:
+        """A crop that begins so; behind it others as they come, or silence."""
+        frames, parts = self._model.encoder.chunk, [begun]
         if self._train.fill == "silence":
-            return torch.nn.functional.pad(found, (0, -spare), value=SILENCE)
-        parts = [found[:, int(place * found.shape[1]) :]]
-        generator = step_generator(mix(self._train.seed, _FILL), row)
-        members = self._members[self.sets[piece.clip]]
-        while sum(part.shape[1] for part in parts) < frames:
-            parts.append(self.log_mel(members[int(torch.randint(len(members), (), generator=generator))]))
+            return functional.pad(begun, (0, frames - begun.shape[1]), value=SILENCE)
+        while (missing := frames - sum(part.shape[1] for part in parts)) > 0:
+            parts.append(next(others)[:, :missing])
         return torch.cat(parts, dim=1)[:, :frames]
+
+
+def evenly(clips: Sequence[int], most: int) -> list[int]:
+    """At most so many of them, evenly chosen."""
+    count = min(len(clips), most)
+    return [clips[round(i * (len(clips) - 1) / max(count - 1, 1))] for i in range(count)]
 
 
 def _column(manifest: Manifest, name: str) -> list[str]:

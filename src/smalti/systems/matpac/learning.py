@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from smalti.losses import angle_loss, assignment, choice_weights, prototype_loss
 from smalti.systems.matpac.config import MatpacConfig
@@ -130,10 +131,10 @@ class LearningNet(nn.Module):
     @torch.no_grad()
     def follow(self, *, decay: float, head_decay: float) -> None:
         """The teacher goes a step after the student."""
-        whole = self._config.teacher.patches == "own"
-        pairs = ((self.teacher, self.student if whole else self.student.encoder, decay),)
-        for behind, ahead, share in (*pairs, (self.teacher_head, self.head, head_decay)):
-            torch._foreach_lerp_(list(behind.parameters()), list(ahead.parameters()), 1 - share)
+        own = self._config.teacher.patches == "own"
+        student = self.student if own else self.student.encoder
+        for behind, ahead, share in ((self.teacher, student, decay), (self.teacher_head, self.head, head_decay)):
+            get_ema_multi_avg_fn(share)([*behind.parameters()], [*ahead.parameters()], 0)
 
     @torch.no_grad()
     def recentre(self, learnt: Learnt) -> None:

@@ -34,8 +34,9 @@ class Predictor(nn.Module):
             VisionSettings(width=config.width, layers=config.layers, heads=config.heads, mlp_ratio=config.mlp_ratio)
         )
         # Differs: with several guesses there is no single one beside them, which would learn nothing
-        self.guesses = nn.ModuleList(nn.Linear(config.width, width) for _ in range(choices))
-        for part in (self.embed, *self.guesses):
+        guesses = [nn.Linear(config.width, width) for _ in range(choices)]
+        self.guesses = nn.ModuleList(guesses)
+        for part in (self.embed, *guesses):
             nn.init.xavier_uniform_(part.weight)
             nn.init.zeros_(part.bias)
 

@@ -83,6 +83,7 @@ class TrainConfig(Settings):
     fill: Literal["clips", "silence"] = Field(
         default="clips", description="what follows a recording shorter than a crop: others of its set, or silence"
     )
+    gap: int = Field(default=0, ge=0, description="most frames of silence before each recording that follows")
     sets: str = Field(default="set", description="column that says which recordings belong together")
     balance: float = Field(
         default=0.5, ge=0, le=1, description="0: every set is heard equally; 1: every second is; roots between"

@@ -1,6 +1,7 @@
 """The prototype head: which of some learnt directions a latent points along, after a small network of its own."""
 
 import math
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -20,7 +21,7 @@ class PrototypeHead(nn.Module):
     def __init__(self, config: PrototypeConfig, *, width: int) -> None:
         super().__init__()
         sizes = (width, config.hidden, config.hidden, config.bottleneck)
-        layers = [nn.Linear(one, other) for one, other in zip(sizes, sizes[1:], strict=False)]
+        layers = [nn.Linear(one, other) for one, other in pairwise(sizes)]
         self.mlp = nn.Sequential(layers[0], nn.GELU(), layers[1], nn.GELU(), layers[2])
         bound = 1 / math.sqrt(config.bottleneck)
         self.directions = nn.Parameter(torch.empty(config.prototypes, config.bottleneck).uniform_(-bound, bound))

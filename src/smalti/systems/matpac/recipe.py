@@ -8,17 +8,18 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from smalti.data.manifest import Manifest
 from smalti.store import Weights
 from smalti.systems.matpac.clips import Crops, LogMelClips
 from smalti.systems.matpac.config import MatpacConfig
 from smalti.systems.matpac.encoder import MatpacEncoder
-from smalti.systems.matpac.held_out import held_out_crops, neighbour_accuracy
+from smalti.systems.matpac.held_out import held_out_crops, online_accuracy
 from smalti.systems.matpac.learning import LearningNet, Learnt
 from smalti.systems.matpac.masking import shown_tokens
 from smalti.systems.matpac.monitor import CollapseAlarm, collapse_signs
+from smalti.systems.matpac.net import EncoderNet
 from smalti.systems.matpac.plan import resolve
 from smalti.train import Engine, Muon, set_rate, update
 
@@ -99,23 +100,19 @@ class MatpacRecipe:
                 self._follow(step)
             self.learning.recentre(learnt)
         found = {"loss": loss.detach(), "prediction": learnt.prediction, "classification": learnt.classification}
-        return {**{name: float(value.detach()) for name, value in found.items()}, **self._signs(learnt, step), "learning_rate": rate}
+        return {
+            **{name: float(value.detach()) for name, value in found.items()},
+            **self._signs(learnt, step),
+            "learning_rate": rate,
+        }
 
     @torch.no_grad()
     def evaluate(self) -> Mapping[str, float]:
         """Losses on recordings kept out of training, and how often their nearest neighbours in it have their label."""
-        last = self.schedule.steps - 1
         crops = held_out_crops(self.clips_of, self.config.train)
         self.learning.eval()
-        losses: dict[str, float] = {}
-        if crops is not None:
-            learnt = self._pass(crops, last)
-            losses = {
-                "loss": float(self._loss(learnt)),
-                "prediction": float(learnt.prediction),
-                "classification": float(learnt.classification),
-            }
-        return {**losses, **neighbour_accuracy(self.net, self.clips_of, self.config.train)}
+        losses = {} if crops is None else self._told(self._pass(crops, self.schedule.steps - 1))
+        return {**losses, **online_accuracy(self.net, self.clips_of, self.config.train)}
 
     def clips(self, step: int) -> Sequence[str]:
         """Names of the recordings of a step."""
@@ -137,9 +134,10 @@ class MatpacRecipe:
     def _measure(self) -> None:
         """What log-mels are normalised by is measured once, on all that is learnt from."""
         mean, deviation = self.clips_of.statistics()
-        nets = [part for part in self.learning.modules() if hasattr(part, "statistics")]
-        for net in nets:
-            net.statistics.copy_(torch.tensor([mean, deviation]))
+        measured = torch.tensor([mean, deviation], device=self.net.statistics.device)
+        for net in (self.net, self.learning.teacher):
+            if isinstance(net, EncoderNet):
+                net.statistics.copy_(measured)
 
     def _pass(self, batch: Crops, step: int) -> Learnt:
         plan, several = self.schedule, self.config.choices.heads > 1
@@ -155,6 +153,10 @@ class MatpacRecipe:
     def _loss(self, learnt: Learnt) -> Tensor:
         train = self.config.train
         return train.prediction * learnt.prediction + train.classification * learnt.classification
+
+    def _told(self, learnt: Learnt) -> dict[str, float]:
+        losses = {"loss": self._loss(learnt), "prediction": learnt.prediction, "classification": learnt.classification}
+        return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _follow(self, step: int) -> None:
         plan = self.schedule
@@ -178,9 +180,7 @@ def _optimiser(config: MatpacConfig, learning: LearningNet) -> torch.optim.Optim
     if train.matrix_rate:
         known = {id(weight) for weight in inner}
         others = [weight for weight in weights.values() if id(weight) not in known]
-        return Muon(
-            inner, others, betas=train.betas, weight_decay=train.weight_decay, matrix_rate=train.matrix_rate
-        )
+        return Muon(inner, others, betas=train.betas, weight_decay=train.weight_decay, matrix_rate=train.matrix_rate)
     decayed = [weight for weight in weights.values() if weight.ndim > 1 or train.decays == "all"]
     free = [weight for weight in weights.values() if weight.ndim < 2 and train.decays != "all"]
     groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": train.weight_decay}]
