@@ -14,6 +14,8 @@ from journey import (
     TINY_KMEANS,
     TINY_LM,
     TINY_MASKED,
+    TINY_MATPAC,
+    TINY_MATPAC_PLUS,
     TINY_VAE,
     TINY_VOCODER,
     TINY_WAV2TOK,
@@ -56,6 +58,8 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
         "alm1",
         "alm2",
         "kmeans",
+        "matpac",
+        "plus",
     )
     made = Journey(sounds, *(sounds.parent / name for name in names))
     train("melvqvae/textures", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
@@ -71,4 +75,6 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     train("almtokenizer/stage1", data=sounds, out=made.alm_stage1, overrides=TINY_ALM_STAGE1, progress=False)
     train("almtokenizer/stage2", data=sounds, out=made.alm_stage2, overrides=TINY_ALM_STAGE2, progress=False)
     train("kmeans", data=sounds, out=made.kmeans, overrides=TINY_KMEANS, progress=False)
+    train("matpac/micro", data=sounds, out=made.matpac, overrides=TINY_MATPAC, progress=False)
+    train("matpac/micro", data=sounds, out=made.matpac_plus, overrides=TINY_MATPAC_PLUS, progress=False)
     return made

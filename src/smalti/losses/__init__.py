@@ -21,6 +21,7 @@ from smalti.losses.latents import (
     mutual_information,
     prior_divergence,
 )
+from smalti.losses.masked_latents import angle_loss, assignment, choice_weights, prototype_loss
 from smalti.losses.matching import Likeness, matching, prototypes
 from smalti.losses.multi_scale import PUBLISHED_SCALES, multi_scale_stft, time_l1
 from smalti.losses.spectral import loud_l2, picture_l1
@@ -36,7 +37,10 @@ __all__ = [
     "active_units",
     "adaptive_weight",
     "aligned_prediction",
+    "angle_loss",
+    "assignment",
     "blank_free_ctc",
+    "choice_weights",
     "collapsed",
     "contrastive",
     "ended",
@@ -56,6 +60,7 @@ __all__ = [
     "pair_log_likelihoods",
     "picture_l1",
     "prior_divergence",
+    "prototype_loss",
     "prototypes",
     "relative_feature_matching",
     "time_l1",

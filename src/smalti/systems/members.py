@@ -201,11 +201,24 @@ def _matpac(folder: Path) -> Encoder:
     return load_matpac(folder)
 
 
+def _matpac_settings() -> type[Settings]:
+    from smalti.systems.matpac import MatpacConfig
+
+    return MatpacConfig
+
+
+def _matpac_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.data.manifest import Manifest
+    from smalti.systems.matpac import MatpacRecipe
+
+    return MatpacRecipe(settings, Manifest.read(data), engine=engine)
+
+
 SYSTEMS: Mapping[str, System] = {
     "mulaw": System(_mulaw),
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
     "almtokenizer": System(_almtokenizer, Learning(_almtokenizer_settings, _almtokenizer_recipe, "manifest")),
-    "matpac": System(_matpac),
+    "matpac": System(_matpac, Learning(_matpac_settings, _matpac_recipe, "manifest")),
     "kmeans": System(_kmeans, Learning(_kmeans_settings, _kmeans_recipe, "manifest")),
     "wav2tok": System(_wav2tok, Learning(_wav2tok_settings, _wav2tok_recipe, "manifest")),
     "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),

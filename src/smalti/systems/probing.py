@@ -194,5 +194,5 @@ def _protocol(rows: Asked, choices: ProbeChoices, figures: ProbeFigures) -> dict
         "chosen_strengths": figures.chosen,
         "linear_by_seed": figures.by_seed,
         "neighbours": VOTERS,
-        **{name: value for name, value in asdict(choices.settings).items()},
+        **asdict(choices.settings),
     }

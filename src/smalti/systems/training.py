@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from smalti.store import write_bytes
 from smalti.systems.beginning import begin_with, keep_beginning
 from smalti.systems.members import CONFIG, ENCODER, SYSTEMS, TOKENIZER
 from smalti.systems.registry import find_preset, find_run
-from smalti.train import Cadence, Engine, EngineSettings, FitReport, RunFolder, fit
+from smalti.train import Cadence, Engine, EngineSettings, FitReport, Plans, Recipe, RunFolder, fit
 from smalti.transcode import copy_run, copy_tokenizer
 
-_DATA = "data.sha256"
+_log = logging.getLogger(__name__)
+_DATA, _PLAN = "data.sha256", "plan.json"
 _TABLES = ("index.json", "manifest.csv", "manifest.parquet")
 _HARMLESS = {f"cadence.{name}" for name in Cadence.model_fields} | {
     f"engine.{name}" for name in EngineSettings.model_fields
@@ -70,10 +72,11 @@ def train(
             copy_tokenizer(data / TOKENIZER, out)
         elif name == "kmeans" and (find_run(settings.model.encoder) / CONFIG).is_file():
             copy_run(find_run(settings.model.encoder), out / ENCODER)
+        _keep_plan(recipe, run)
     engine.barrier()
     return fit(
         recipe,
-        steps=settings.train.steps,
+        steps=recipe.steps if isinstance(recipe, Plans) else settings.train.steps,
         run=run,
         engine=engine,
         seed=settings.train.seed,
@@ -95,6 +98,14 @@ def _hears_with(name: str, encoder: str | Path | None) -> list[str]:
         raise ParameterError(f"found --encoder for {name}, which clusters nothing; leave it out, or train kmeans")
     place = Path(encoder).resolve() if Path(encoder).exists() else encoder
     return [f"model.encoder={json.dumps(str(place), ensure_ascii=False)}"]
+
+
+def _keep_plan(recipe: Recipe, run: RunFolder) -> None:
+    """Say what the run's schedules come to in steps, and keep it beside its settings."""
+    if isinstance(recipe, Plans):
+        plan = recipe.plan()
+        _log.info("%s", "; ".join(f"{name}: {words}" for name, words in plan.items()))
+        write_bytes(run.path / _PLAN, f"{json.dumps(plan, indent=1, ensure_ascii=False)}\n".encode())
 
 
 def _refuse_other_data(run: RunFolder, data: Path) -> None:
