@@ -13,6 +13,8 @@ from journey import (
     TINY_GRID_CODEC,
     TINY_LM,
     TINY_MASKED,
+    TINY_MATPAC,
+    TINY_MATPAC_PLUS,
     TINY_VAE,
     TINY_VOCODER,
     Journey,
@@ -40,7 +42,21 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     from smalti.systems.training import train
     from smalti.systems.transcoding import encode
 
-    names = ("codec", "tokens", "lm", "gpt", "masked", "vae", "rows", "vocoder", "alm", "alm1", "alm2")
+    names = (
+        "codec",
+        "tokens",
+        "lm",
+        "gpt",
+        "masked",
+        "vae",
+        "rows",
+        "vocoder",
+        "alm",
+        "alm1",
+        "alm2",
+        "matpac",
+        "plus",
+    )
     made = Journey(sounds, *(sounds.parent / name for name in names))
     train("melvqvae/textures", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
     encode(made.codec, data=sounds, to=made.tokens, shifts=2)
@@ -53,4 +69,6 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     train("almtokenizer/tiny", data=sounds, out=made.alm, overrides=TINY_ALM, progress=False)
     train("almtokenizer/stage1", data=sounds, out=made.alm_stage1, overrides=TINY_ALM_STAGE1, progress=False)
     train("almtokenizer/stage2", data=sounds, out=made.alm_stage2, overrides=TINY_ALM_STAGE2, progress=False)
+    train("matpac/micro", data=sounds, out=made.matpac, overrides=TINY_MATPAC, progress=False)
+    train("matpac/micro", data=sounds, out=made.matpac_plus, overrides=TINY_MATPAC_PLUS, progress=False)
     return made

@@ -147,6 +147,31 @@ TINY_ALM_STAGE2 = (
     "depth.layers=1",
     "depth.heads=2",
 )
+TINY_MATPAC = (
+    "train.steps=6",
+    "train.batch=3",
+    "train.warmup=0.3",
+    "model.encoder.chunk=20",
+    "model.encoder.width=12",
+    "model.encoder.layers=2",
+    "model.encoder.heads=3",
+    "predictor.width=8",
+    "predictor.layers=1",
+    "predictor.heads=2",
+    "prototypes.prototypes=7",
+    "prototypes.hidden=10",
+    "prototypes.bottleneck=5",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
+TINY_MATPAC_PLUS = (
+    *TINY_MATPAC,
+    "model.encoder.patch=[40, 5]",
+    "model.encoder.class_token=true",
+    "choices.heads=3",
+    "teacher.patches=student",
+    "train.matrix_rate=3",
+)
 
 
 @dataclass(frozen=True)
@@ -166,6 +191,8 @@ class Journey:
         alm: an almtokenizer run.
         alm_stage1: the first stage of one with SEANet ends.
         alm_stage2: a second stage without a first.
+        matpac: a matpac run.
+        matpac_plus: one with several guesses and a class token.
     """
 
     sounds: Path
@@ -180,3 +207,5 @@ class Journey:
     alm: Path
     alm_stage1: Path
     alm_stage2: Path
+    matpac: Path
+    matpac_plus: Path

@@ -15,6 +15,8 @@ from journey import (
     TINY_GRID_CODEC,
     TINY_LM,
     TINY_MASKED,
+    TINY_MATPAC,
+    TINY_MATPAC_PLUS,
     TINY_VAE,
     TINY_VOCODER,
     Journey,
@@ -48,6 +50,13 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Calla
         TINY_ALM_STAGE2,
         lambda journey: journey.sounds,
         lambda journey: journey.alm_stage2,
+    ),
+    "matpac": ("matpac/micro", TINY_MATPAC, lambda journey: journey.sounds, lambda journey: journey.matpac),
+    "matpac plus": (
+        "matpac/micro",
+        TINY_MATPAC_PLUS,
+        lambda journey: journey.sounds,
+        lambda journey: journey.matpac_plus,
     ),
 }
 

@@ -18,6 +18,7 @@ STEPS = {
     "almtokenizer/tiny": 40,
     "almtokenizer/stage1": 60,
     "almtokenizer/stage2": 60,
+    "matpac/micro": 60,
     "synthformer/tiny": 60,
     "melgpt/tiny": 30,
     "melgpt/masked": 30,
@@ -44,7 +45,7 @@ def data(tmp_path_factory):
     ):
         assert run([str(word) for word in line]) == 0
     manifests = ("melvqvae/textures", "melvqvae/tiny", "vocoder/tiny")
-    manifests += ("almtokenizer/tiny", "almtokenizer/stage1", "almtokenizer/stage2")
+    manifests += ("almtokenizer/tiny", "almtokenizer/stage1", "almtokenizer/stage2", "matpac/micro")
     models = ("synthformer/tiny", "melgpt/tiny", "melgpt/masked", "melgpt/vae")
     return {**dict.fromkeys(manifests, sounds), **dict.fromkeys(models, tokens)}
 

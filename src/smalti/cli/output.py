@@ -68,8 +68,9 @@ def say(message: str) -> None:
 
 
 def hear_warnings() -> None:
-    """From here on smalti's warnings are one line each, like all that is said; those of libraries are not shown."""
+    """From here on what smalti has to say is one line each; what libraries warn of is not shown."""
     logging.getLogger("smalti").addHandler(_Lines())
+    logging.getLogger("smalti").setLevel(logging.INFO)
     warnings.showwarning = _show
 
 

@@ -19,6 +19,7 @@ from smalti.losses.latents import (
     mutual_information,
     prior_divergence,
 )
+from smalti.losses.masked_latents import angle_loss, assignment, choice_weights, prototype_loss
 from smalti.losses.multi_scale import PUBLISHED_SCALES, multi_scale_stft, time_l1
 from smalti.losses.spectral import loud_l2, picture_l1
 from smalti.losses.waveform import PUBLISHED_RESOLUTIONS, Resolution, mel_l1, multi_resolution_stft
@@ -31,6 +32,9 @@ __all__ = [
     "SpectralDistances",
     "active_units",
     "adaptive_weight",
+    "angle_loss",
+    "assignment",
+    "choice_weights",
     "ended",
     "feature_matching",
     "free_divergence",
@@ -46,6 +50,7 @@ __all__ = [
     "mutual_information",
     "picture_l1",
     "prior_divergence",
+    "prototype_loss",
     "relative_feature_matching",
     "time_l1",
 ]

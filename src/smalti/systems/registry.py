@@ -328,13 +328,26 @@ def _matpac(folder: Path) -> Encoder:
     return load_matpac(folder)
 
 
+def _matpac_settings() -> type[Settings]:
+    from smalti.systems.matpac import MatpacConfig
+
+    return MatpacConfig
+
+
+def _matpac_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.data.manifest import Manifest
+    from smalti.systems.matpac import MatpacRecipe
+
+    return MatpacRecipe(settings, Manifest.read(data), engine=engine)
+
+
 SYSTEMS: Mapping[str, System] = {
     "mulaw": System(_mulaw),
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
     "almtokenizer": System(_almtokenizer, Learning(_almtokenizer_settings, _almtokenizer_recipe, "manifest")),
     "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
-    "matpac": System(_matpac),
+    "matpac": System(_matpac, Learning(_matpac_settings, _matpac_recipe, "manifest")),
     "melgpt": System(_melgpt, Learning(_melgpt_settings, _melgpt_recipe, "store")),
 }
 SHIPPED: Mapping[str, Path] = {"mulaw": _HERE / "mulaw" / "shipped"}

@@ -1,6 +1,8 @@
 """Training by the name of a preset: settings, data and run folder come together, then the one loop runs."""
 
 import hashlib
+import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,11 @@ from smalti.core import ConfigError, ParameterError, StoreError
 from smalti.store import write_bytes
 from smalti.systems.beginning import begin_with, keep_beginning
 from smalti.systems.registry import CONFIG, SYSTEMS, TOKENIZER, find_preset
-from smalti.train import Cadence, Engine, EngineSettings, FitReport, RunFolder, fit
+from smalti.train import Cadence, Engine, EngineSettings, FitReport, Plans, Recipe, RunFolder, fit
 from smalti.transcode import copy_tokenizer
 
-_DATA = "data.sha256"
+_log = logging.getLogger(__name__)
+_DATA, _PLAN = "data.sha256", "plan.json"
 _TABLES = ("index.json", "manifest.csv", "manifest.parquet")
 _HARMLESS = {f"cadence.{name}" for name in Cadence.model_fields} | {
     f"engine.{name}" for name in EngineSettings.model_fields
@@ -64,10 +67,11 @@ def train(
         _refuse_other_data(run, data)
         if learning.data == "store":
             copy_tokenizer(data / TOKENIZER, out)
+        _keep_plan(recipe, run)
     engine.barrier()
     return fit(
         recipe,
-        steps=settings.train.steps,
+        steps=recipe.steps if isinstance(recipe, Plans) else settings.train.steps,
         run=run,
         engine=engine,
         seed=settings.train.seed,
@@ -75,6 +79,14 @@ def train(
         resume=resume,
         progress=progress,
     )
+
+
+def _keep_plan(recipe: Recipe, run: RunFolder) -> None:
+    """Say what the run's schedules come to in steps, and keep it beside its settings."""
+    if isinstance(recipe, Plans):
+        plan = recipe.plan()
+        _log.info("%s", "; ".join(f"{name}: {words}" for name, words in plan.items()))
+        write_bytes(run.path / _PLAN, f"{json.dumps(plan, indent=1, ensure_ascii=False)}\n".encode())
 
 
 def _refuse_other_data(run: RunFolder, data: Path) -> None:

@@ -104,6 +104,10 @@ class Engine:
         held = torch.tensor(float(claim), device=self.device)
         return bool(cast(Tensor, self._fabric.all_reduce(held, reduce_op="min")) > 0)
 
+    def total(self, sums: Tensor) -> Tensor:
+        """Numbers summed over processes, without gradient."""
+        return sums if self.world == 1 else cast(Tensor, self._fabric.all_reduce(sums, reduce_op="sum"))
+
     def barrier(self) -> None:
         """Wait for the other processes."""
         self._fabric.barrier()

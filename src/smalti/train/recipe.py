@@ -88,3 +88,17 @@ class BeginsElsewhere(Protocol):
     def take(self, part: Weights) -> None:
         """Begin with it, before the first step."""
         ...
+
+
+@runtime_checkable
+class Plans(Protocol):
+    """A recipe that finds out from its data how long its run is, and can say what will change in it."""
+
+    @property
+    def steps(self) -> int:
+        """Of the whole run."""
+        ...
+
+    def plan(self) -> Mapping[str, str]:
+        """What changes over the run, by name, in words for people."""
+        ...

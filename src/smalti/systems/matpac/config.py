@@ -6,6 +6,14 @@ from pydantic import Field, model_validator
 
 from smalti.config import Settings
 from smalti.features import MATPAC_PICTURE, MelSettings
+from smalti.systems.matpac.pretraining import (
+    ChoicesConfig,
+    PredictorConfig,
+    PrototypeConfig,
+    TeacherConfig,
+    TrainConfig,
+)
+from smalti.train import Cadence, EngineSettings
 
 
 class PictureConfig(Settings):
@@ -82,7 +90,14 @@ class ModelConfig(Settings):
 
 
 class MatpacConfig(Settings):
-    """A run of MATPAC."""
+    """All of a run."""
 
     system: Literal["matpac"] = "matpac"
     model: ModelConfig = ModelConfig()
+    predictor: PredictorConfig = PredictorConfig()
+    choices: ChoicesConfig = ChoicesConfig()
+    prototypes: PrototypeConfig = PrototypeConfig()
+    teacher: TeacherConfig = TeacherConfig()
+    train: TrainConfig = TrainConfig()
+    cadence: Cadence = Cadence()
+    engine: EngineSettings = EngineSettings()

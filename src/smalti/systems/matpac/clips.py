@@ -1,0 +1,211 @@
+"""What MATPAC learns from: log-mels of recordings, kept in memory, and crops of them whatever their length."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from smalti.config import mix
+from smalti.data.batches import step_generator
+from smalti.data.manifest import Manifest
+from smalti.data.waveforms import (
+    ManifestRecordings,
+    Piece,
+    Recordings,
+    WaveformRecordings,
+    held_out,
+    pieces,
+    read_padded,
+)
+from smalti.features import SILENCE, power_log_mel
+from smalti.systems.matpac.config import ModelConfig
+from smalti.systems.matpac.masking import shuffled
+from smalti.systems.matpac.pretraining import TrainConfig
+
+_PIECE_SECONDS = 20.0
+_FILL = 3  # so that what fills a crop is drawn apart from everything else
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """What a step is shown.
+
+    Attributes:
+        picture: log-mels as they are, not normalised.
+        order: the tokens of each crop at random; the first ones are shown, the others hidden.
+    """
+
+    picture: Float[Tensor, "batch band frame"]
+    order: Int64[Tensor, "batch token"]
+
+
+class LogMelClips:
+    """Recordings as log-mels.
+
+    Attributes:
+        recordings: the sound.
+        training: pieces of the recordings for training.
+        held_out: positions of the other recordings.
+        sets: of every recording the set that it belongs to.
+        labels: of every recording; None where there is none.
+    """
+
+    def __init__(
+        self,
+        source: Manifest | Sequence[Float[Tensor, " _"]],
+        *,
+        model: ModelConfig,
+        train: TrainConfig,
+        held_out_waveforms: int = 0,
+    ) -> None:
+        """Lay recordings out; nothing is read yet.
+
+        Args:
+            source: recordings with their splits, or waveforms at the model's rate.
+            model: whose picture and chunk count.
+            train: chances of crops.
+            held_out_waveforms: how many of the waveforms, the last ones, are kept out of training.
+        Raises:
+            DataError: if there is nothing to learn from.
+        """
+        self._model, self._train = model, train
+        self._picture = model.picture.settings()
+        self._patch = model.encoder.patch[1]
+        rate, hop = self._picture.sample_rate, self._picture.hop
+        self.recordings: Recordings = (
+            ManifestRecordings(source, rate)
+            if isinstance(source, Manifest)
+            else WaveformRecordings(source, held_out=held_out_waveforms)
+        )
+        self.training = pieces(self.recordings, hop=hop, longest=int(_PIECE_SECONDS * rate / hop))
+        self.held_out = held_out(self.recordings)
+        count = len(self.recordings.samples)
+        self.labels = source.labels() if isinstance(source, Manifest) else [None] * count
+        self.sets = _column(source, train.sets) if isinstance(source, Manifest) else [""] * count
+        self._members: defaultdict[str, list[Piece]] = defaultdict(list)
+        for piece in self.training:
+            self._members[self.sets[piece.clip]].append(piece)
+        self._ends = _chances(self.training, self.sets, train.balance).cumsum(0)
+        self._room = train.memory * 2**20
+        self._kept: dict[Piece, Tensor] = {}
+
+    @property
+    def tokens(self) -> int:
+        """Patches of a crop."""
+        return self._model.rows * (self._model.encoder.chunk // self._model.encoder.patch[1])
+
+    def crops(self, step: int, *, rank: int = 0, world: int = 1) -> Crops:
+        """Crops of a step: of all that the processes take together, those of one of them."""
+        first = (step * world + rank) * self._train.batch
+        rows = range(first, first + self._train.batch)
+        made = [
+            self._crop(piece, place, row)
+            for row, (piece, place) in zip(rows, self._drawn(step, rank, world), strict=True)
+        ]
+        orders = [shuffled(self.tokens, step_generator(self._train.seed, row)) for row in rows]
+        return Crops(torch.stack(made), torch.stack(orders))
+
+    def names(self, step: int, *, rank: int = 0, world: int = 1) -> list[str]:
+        """Recordings that the crops of a step begin in."""
+        return [self.recordings.name(piece.clip) for piece, _ in self._drawn(step, rank, world)]
+
+    def log_mel(self, piece: Piece) -> Float[Tensor, "band frame"]:
+        """A piece as the encoder hears it, silence behind the recording up to a whole patch; kept if there is room."""
+        if piece in self._kept:
+            return self._kept[piece]
+        hop, frames = self._picture.hop, -(-piece.frames // self._patch) * self._patch
+        count = (frames - 1) * hop + self._picture.n_fft
+        sound = read_padded(self.recordings, piece.clip, piece.first * hop, count)
+        found = power_log_mel(sound[None], self._picture)[0]
+        if found.nbytes <= self._room:
+            self._room -= found.nbytes
+            self._kept[piece] = found
+        return found
+
+    def whole(self, clip: int) -> Float[Tensor, "band frame"]:
+        """A recording, at most its first 20 seconds."""
+        hop = self._picture.hop
+        most = int(_PIECE_SECONDS * self._picture.sample_rate / hop)
+        return self.log_mel(Piece(clip, 0, max(min(most, -(-self.recordings.samples[clip] // hop)), 1)))
+
+    def beginning(self, clip: int) -> Float[Tensor, "band frame"]:
+        """A crop from the beginning of a recording that is not for training; filled up from others like it."""
+        others = [other for other in self.held_out if self.sets[other] == self.sets[clip]]
+        rest = (
+            self.whole(other) for other in itertools.chain(others[others.index(clip) + 1 :], itertools.cycle(others))
+        )
+        return self._filled(self.whole(clip), rest)
+
+    def statistics(self) -> tuple[float, float]:
+        """Mean and standard deviation of all numbers of the training log-mels."""
+        sums = torch.zeros(3, dtype=torch.float64)
+        for piece in self.training:
+            numbers = self.log_mel(piece).double()
+            sums += torch.stack([numbers.sum(), numbers.square().sum(), torch.tensor(float(numbers.numel()))])
+        mean, square = (float(value) for value in sums[:2] / sums[2])
+        return mean, max(square - mean**2, 1e-10) ** 0.5
+
+    def _drawn(self, step: int, rank: int, world: int) -> list[tuple[Piece, float]]:
+        """Pieces of a process's crops, and where in them, 0…1, they begin."""
+        batch = self._train.batch
+        generator = step_generator(self._train.seed, step)
+        chances = torch.rand(world * batch, 2, generator=generator, dtype=torch.float64)[rank * batch :][:batch]
+        rows = torch.searchsorted(self._ends, chances[:, 0].contiguous() * self._ends[-1], right=True)
+        chosen = rows.clamp(max=len(self.training) - 1).tolist()
+        return [(self.training[row], place) for row, place in zip(chosen, chances[:, 1].tolist(), strict=True)]
+
+    def _crop(self, piece: Piece, place: float, row: int) -> Float[Tensor, "band frame"]:
+        """A crop that begins in a piece and, where that is too short, goes on in others of its set."""
+        frames, found = self._model.encoder.chunk, self.log_mel(piece)
+        spare = found.shape[1] - frames
+        if spare >= 0:
+            return found[:, int(place * (spare + 1)) :][:, :frames]
+        if self._train.fill == "clips":
+            found = found[:, int(place * found.shape[1]) :]
+        return self._filled(found, self._others(self.sets[piece.clip], row))
+
+    def _others(self, name: str, row: int) -> Iterator[Float[Tensor, "band _"]]:
+        generator, members = step_generator(mix(self._train.seed, _FILL), row), self._members[name]
+        while True:
+            gap, member = torch.rand(2, generator=generator, dtype=torch.float64).tolist()
+            yield functional.pad(
+                self.log_mel(members[int(member * len(members))]), (int(gap * (self._train.gap + 1)), 0), value=SILENCE
+            )
+
+    def _filled(
+        self, begun: Float[Tensor, "band _"], others: Iterator[Float[Tensor, "band _"]]
+    ) -> Float[Tensor, "band frame"]:
+        """A crop that begins so; behind it others as they come, or silence."""
+        frames, parts = self._model.encoder.chunk, [begun]
+        if self._train.fill == "silence":
+            return functional.pad(begun, (0, frames - begun.shape[1]), value=SILENCE)
+        while (missing := frames - sum(part.shape[1] for part in parts)) > 0:
+            parts.append(next(others)[:, :missing])
+        return torch.cat(parts, dim=1)[:, :frames]
+
+
+def evenly(clips: Sequence[int], most: int) -> list[int]:
+    """At most so many of them, evenly chosen."""
+    count = min(len(clips), most)
+    return [clips[round(i * (len(clips) - 1) / max(count - 1, 1))] for i in range(count)]
+
+
+def _column(manifest: Manifest, name: str) -> list[str]:
+    """What a column says of every recording; nothing if there is no such column."""
+    if name not in manifest.table.column_names:
+        return [""] * manifest.rows
+    return ["" if value is None else str(value) for value in manifest.table[name].to_pylist()]
+
+
+def _chances(training: Sequence[Piece], sets: Sequence[str], balance: float) -> Float[Tensor, " piece"]:
+    """Of each piece: its frames, times its set's frames to the power of `balance - 1`."""
+    totals: defaultdict[str, int] = defaultdict(int)
+    for piece in training:
+        totals[sets[piece.clip]] += piece.frames
+    found = [piece.frames * totals[sets[piece.clip]] ** (balance - 1) for piece in training]
+    return torch.tensor(found, dtype=torch.float64)
