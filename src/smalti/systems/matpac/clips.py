@@ -136,7 +136,9 @@ class LogMelClips:
     def beginning(self, clip: int) -> Float[Tensor, "band frame"]:
         """A crop from the beginning of a recording that is not for training; filled up from others like it."""
         others = [other for other in self.held_out if self.sets[other] == self.sets[clip]]
-        rest = (self.whole(other) for other in (*others[others.index(clip) + 1 :], *itertools.cycle(others)))
+        rest = (
+            self.whole(other) for other in itertools.chain(others[others.index(clip) + 1 :], itertools.cycle(others))
+        )
         return self._filled(self.whole(clip), rest)
 
     def statistics(self) -> tuple[float, float]:
