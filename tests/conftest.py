@@ -16,6 +16,7 @@ from journey import (
     TINY_MASKED,
     TINY_VAE,
     TINY_VOCODER,
+    TINY_WAV2TOK,
     Journey,
 )
 
@@ -41,7 +42,21 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     from smalti.systems.training import train
     from smalti.systems.transcoding import encode
 
-    names = ("codec", "tokens", "lm", "gpt", "masked", "vae", "rows", "vocoder", "alm", "alm1", "alm2", "kmeans")
+    names = (
+        "codec",
+        "tokens",
+        "lm",
+        "gpt",
+        "masked",
+        "vae",
+        "rows",
+        "vocoder",
+        "wav2tok",
+        "alm",
+        "alm1",
+        "alm2",
+        "kmeans",
+    )
     made = Journey(sounds, *(sounds.parent / name for name in names))
     train("melvqvae/textures", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
     encode(made.codec, data=sounds, to=made.tokens, shifts=2)
@@ -51,6 +66,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     train("melgpt/vae", data=made.tokens, out=made.vae, overrides=TINY_VAE, progress=False)
     train("melvqvae/tiny", data=sounds, out=made.grid_codec, overrides=TINY_GRID_CODEC, progress=False)
     train("vocoder/tiny", data=sounds, out=made.vocoder, overrides=TINY_VOCODER, progress=False)
+    train("wav2tok/digits", data=sounds, out=made.wav2tok, overrides=TINY_WAV2TOK, progress=False)
     train("almtokenizer/tiny", data=sounds, out=made.alm, overrides=TINY_ALM, progress=False)
     train("almtokenizer/stage1", data=sounds, out=made.alm_stage1, overrides=TINY_ALM_STAGE1, progress=False)
     train("almtokenizer/stage2", data=sounds, out=made.alm_stage2, overrides=TINY_ALM_STAGE2, progress=False)

@@ -76,6 +76,20 @@ TINY_VOCODER = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+TINY_WAV2TOK = (
+    "train.steps=6",
+    "train.average=0.5",
+    "pairs.classes=2",
+    "pairs.takes=3",
+    "pairs.seconds=0.4",
+    "model.front.bands=17",
+    "model.net.width=8",
+    "model.codebook.tokens=11",
+    "model.codebook.dim=5",
+    "cadence.evaluate=3",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
 TINY_ALM = (
     "train.steps=6",
     "train.batch=2",
@@ -170,6 +184,7 @@ class Journey:
         vae: one whose clips have latents.
         grid_codec: a run of melvqvae/tiny with both its judges.
         vocoder: a vocoder run.
+        wav2tok: a wav2tok run.
         alm: an almtokenizer run.
         alm_stage1: the first stage of one with SEANet ends.
         alm_stage2: a second stage without a first.
@@ -185,6 +200,7 @@ class Journey:
     vae: Path
     grid_codec: Path
     vocoder: Path
+    wav2tok: Path
     alm: Path
     alm_stage1: Path
     alm_stage2: Path

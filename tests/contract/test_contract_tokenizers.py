@@ -23,6 +23,7 @@ TOKENIZERS: dict[str, Callable[[Journey], Path | str]] = {
     "melvqvae": lambda journey: journey.codec,
     "almtokenizer": lambda journey: journey.alm,
     "kmeans": lambda journey: journey.kmeans,
+    "wav2tok": lambda journey: journey.wav2tok,
 }
 
 

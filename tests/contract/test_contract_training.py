@@ -18,6 +18,7 @@ from journey import (
     TINY_MASKED,
     TINY_VAE,
     TINY_VOCODER,
+    TINY_WAV2TOK,
     Journey,
 )
 from smalti.core import ConfigError, StoreError
@@ -38,6 +39,7 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Calla
     "melgpt masked": ("melgpt/masked", TINY_MASKED, lambda journey: journey.tokens, lambda journey: journey.masked),
     "melgpt vae": ("melgpt/vae", TINY_VAE, lambda journey: journey.tokens, lambda journey: journey.vae),
     "vocoder": ("vocoder/tiny", TINY_VOCODER, lambda journey: journey.sounds, lambda journey: journey.vocoder),
+    "wav2tok": ("wav2tok/digits", TINY_WAV2TOK, lambda journey: journey.sounds, lambda journey: journey.wav2tok),
     "kmeans": ("kmeans", TINY_KMEANS, lambda journey: journey.sounds, lambda journey: journey.kmeans),
     "almtokenizer": ("almtokenizer/tiny", TINY_ALM, lambda journey: journey.sounds, lambda journey: journey.alm),
     "almtokenizer stage 1": (

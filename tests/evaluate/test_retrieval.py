@@ -41,6 +41,6 @@ def test_only_what_is_allowed_is_found_and_queries_with_nothing_to_find_are_left
     table = np.array([[0.0, 2.0, 1.0], [0.0, 1.0, 2.0], [1.0, 2.0, 3.0]])
     found = evaluate_ranking(lambda row: table[row], relevant, allowed)
     assert (found.queries, found.mrr, found.map, found.p_at_1) == (2, 0.75, 0.75, 0.5)
-    assert found.ms_per_query >= 0
+    assert found.ms_per_query >= 0 and found.us_per_pair == pytest.approx(1000 * found.ms_per_query / 3)
     with pytest.raises(DataError, match="no query has a relevant"):
         evaluate_ranking(lambda row: table[row], relevant & ~allowed, allowed)

@@ -15,6 +15,7 @@ STEPS = {
     "melvqvae/textures": 60,
     "melvqvae/tiny": 60,
     "vocoder/tiny": 60,
+    "wav2tok/digits": 40,
     "kmeans/default": 60,
     "almtokenizer/tiny": 40,
     "almtokenizer/stage1": 60,
@@ -46,6 +47,7 @@ def data(tmp_path_factory):
     ):
         assert run([str(word) for word in line]) == 0
     manifests = ("melvqvae/textures", "melvqvae/tiny", "vocoder/tiny", "kmeans/default")
+    manifests += ("wav2tok/digits",)
     manifests += ("almtokenizer/tiny", "almtokenizer/stage1", "almtokenizer/stage2")
     models = ("synthformer/tiny", "melgpt/tiny", "melgpt/masked", "melgpt/vae")
     return {**dict.fromkeys(manifests, sounds), **dict.fromkeys(models, tokens)}

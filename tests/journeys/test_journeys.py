@@ -14,6 +14,7 @@ from journey import (
     TINY_MASKED,
     TINY_VAE,
     TINY_VOCODER,
+    TINY_WAV2TOK,
 )
 from pages import blocks, commands
 from smalti.cli import run
@@ -37,11 +38,13 @@ SETTINGS = {
     "melgpt/vae": TINY_VAE,
     "melgpt/vae-stage1": TINY_VAE,
     "vocoder/tiny": TINY_VOCODER,
+    "wav2tok/digits": TINY_WAV2TOK,
+    "wav2tok/speech": TINY_WAV2TOK,
     "almtokenizer/tiny": TINY_ALM,
     "almtokenizer/stage1": TINY_ALM_STAGE1,
     "almtokenizer/stage2": TINY_ALM_STAGE2,
 }
-PUBLISHED = {"melvq", "almtokenizer"}  # pages that account for the arguments of a published system
+PUBLISHED = {"melvq", "almtokenizer", "wav2tok"}  # pages that account for the arguments of a published system
 VERBS = Path(__file__).parents[2] / "src" / "smalti" / "cli"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from smalti.core import Tokens, TokenSpec
-from smalti.search import Entry, IndexReport, IndexSettings, add_to_index
+from smalti.search import Entry, IndexReport, IndexSettings, SoftTokens, add_to_index
 
 SPEC = TokenSpec(sample_rate=1000, hop=20, codebooks=1, vocab=37, tokenizer="made-up")
 
@@ -39,4 +39,26 @@ def indexed(folder: Path, sounds: dict[str, np.ndarray], **settings: object) -> 
         lambda rows: [tokens(sounds[names[row]]) for row in rows],
         settings=IndexSettings(**settings) if settings else None,
         group=3 if len(names) < 20 else 64,
+    )
+
+
+def believed(codes: list[int] | np.ndarray, *, seed: int = 0, doubt: float = 1.0) -> SoftTokens:
+    """One sound whose likeliest codes are these; what else it might hold is drawn."""
+    row = np.asarray(codes, np.int64)
+    logits = np.random.default_rng(seed).normal(size=(len(row), SPEC.vocab)) * doubt
+    logits[np.arange(len(row)), row] = logits.max(axis=1, initial=0.0) + 1
+    return SoftTokens(tokens(row), logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+
+
+def soft_indexed(folder: Path, sounds: dict[str, SoftTokens], **settings: object) -> IndexReport:
+    """An index of what was heard, by name."""
+    names = list(sounds)
+    entries = [Entry(name, digest=str(hash(sounds[name].log_probabilities.tobytes()))) for name in names]
+    return add_to_index(
+        folder,
+        SPEC,
+        entries,
+        lambda rows: [sounds[names[row]] for row in rows],
+        settings=IndexSettings(**settings) if settings else None,
+        group=3,
     )

@@ -12,7 +12,6 @@ from smalti.search import (
     SearchSettings,
     SecondScore,
     collapse,
-    query_string,
     rank,
     search,
     shared_time,
@@ -123,7 +122,7 @@ def test_a_second_score_decides_ties_and_nothing_else(index):
     one, other = search(index, query, settings), search(index, query, settings, second=backwards)
     assert [hit.score for hit in one] == [hit.score for hit in other]
     assert [hit.path for hit in one] != [hit.path for hit in other]
-    ranked = rank([index], query_string([index], query), settings)
+    ranked = rank([index], query, settings)
     assert np.count_nonzero(np.diff(ranked.distance) == 0) > 50
     same = np.diff(ranked.distance) == 0
     assert (np.diff(ranked.second)[same] <= 0).all()

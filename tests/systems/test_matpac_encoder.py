@@ -139,6 +139,13 @@ def test_a_run_opens_as_what_was_saved(tmp_path: Path):
     assert torch.equal(opened.embed(noise(9000)).frames, ears.embed(noise(9000)).frames)
 
 
+def test_a_run_in_half_the_bits_hears_as_its_weights_do_under_autocast(tmp_path: Path):
+    ears = encoder(SQUARE, precision="bf16")
+    opened = load_matpac(save(ears, tmp_path / "run"))
+    assert opened.net.encoder.blocks[0].attn.qkv.weight.dtype == torch.bfloat16
+    assert torch.equal(opened.embed(noise(9000)).frames, ears.embed(noise(9000)).frames)
+
+
 def test_weights_of_another_model_are_refused(tmp_path: Path):
     folder = save(encoder(SQUARE), tmp_path / "run")
     (folder / "config.toml").write_text(to_toml(MatpacConfig(model=ModelConfig(encoder=WHOLE))))

@@ -75,6 +75,7 @@ def test_scores_and_peers_of_all_queries(made: Path) -> None:
     assert report.mrr > 0.9 and report.map > 0.6 and report.recall_at == {"1": 1.0, "5": 1.0, "10": 1.0}
     assert report.mrr == report.peers["exhaustive"].mrr
     assert 8 < report.tokens_per_second < 100
+    assert report.us_per_pair == pytest.approx(1000 * report.ms_per_query / 18)
 
 
 def test_without_the_speaker_only_others_are_found(made: Path) -> None:

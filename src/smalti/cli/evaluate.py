@@ -50,11 +50,12 @@ RETRIEVAL_KEYS = epilog(
     p_at_1="share of queries whose first hit has their label",
     queries="that had something to find",
     ms_per_query="milliseconds to search, without hearing the query",
+    us_per_pair="the same in microseconds, per recording of the index",
     recall_at="1, 5, 10: share of the first hits of a comparison with everything that the search finds",
     recordings="in the index",
     tokens_per_second="of sound, after runs are joined",
     excluded="the column of --exclude",
-    peers="exhaustive, kmeans_edit, mfcc_dtw, random: mrr, map, p_at_1, queries, ms_per_query",
+    peers="exhaustive, kmeans_edit, mfcc_dtw, random: mrr, map, p_at_1, queries, ms_per_query, us_per_pair",
     failed="path and reason of each query that could not be heard",
     seconds="taken",
 )

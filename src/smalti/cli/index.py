@@ -22,7 +22,7 @@ KEYS = epilog(
 
 
 def index(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A codec's run folder or shipped name.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A tokenizer's run folder or shipped name.")],
     to: Annotated[Path, typer.Option(metavar="INDEX", help="The index's folder, new or to be added to.")],
     audio: Annotated[list[str] | None, typer.Argument(metavar="AUDIO [KEY=VALUE]", help=RECORDINGS)] = None,
     data: Annotated[
@@ -34,6 +34,9 @@ def index(
     ] = None,
     hop: Annotated[int | None, typer.Option(help="Tokens from one passage to the next; half if unsaid.")] = None,
     triples: Annotated[bool, typer.Option("--triples", help="Words of three tokens beside those of two.")] = False,
+    no_soft: Annotated[
+        bool, typer.Option("--no-soft", help="Do not keep how likely a soft tokenizer held every code, of every frame.")
+    ] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take these recordings out of the index.")] = False,
     json: Json = False,
 ) -> None:
@@ -50,8 +53,9 @@ def index(
             raise ParameterError("found --remove without recordings by name; name them, as the index does")
         return finish(take_out(files, to=to), json=json)
     size = window or 64
-    asked = IndexSettings(codebook=codebook or 0, window=size, hop=hop or max(size // 2, 1), triples=triples)
-    said = triples or any(one is not None for one in (codebook, window, hop))
+    step = hop or max(size // 2, 1)
+    asked = IndexSettings(codebook=codebook or 0, window=size, hop=step, triples=triples, soft=not no_soft)
+    said = triples or no_soft or any(one is not None for one in (codebook, window, hop))
     with progress("index") as tell:
         report = make(Heard(run, view=view), files, data=data, to=to, settings=asked if said else None, progress=tell)
     return finish(report, json=json)

@@ -72,7 +72,7 @@ def augment_frames(
     lengths: Int64[Tensor, " batch"],
     settings: FrameAugmentation,
     *,
-    picture: MelSettings,
+    picture: MelSettings | None,
     seeds: Sequence[int],
 ) -> tuple[Float[Tensor, "batch changed band"], Int64[Tensor, " batch"]]:
     """Each item changed as its seed says, and its new length; zeros stand behind.
@@ -81,21 +81,21 @@ def augment_frames(
         frames: ln of power in mel bands, without normalisation.
         lengths: frames of each item, at least one.
         settings: how much.
-        picture: whose bands these are.
+        picture: whose bands these are; None if they are no mel bands: then only tempo and masks change them.
         seeds: of each item.
     """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     draws = torch.stack([torch.rand(16, generator=one) for one in generators]).to(frames.device)
     spread = 2 * draws - 1
     lengths, frames = _at_tempo(frames, lengths, (settings.tempo * spread[:, 0]).exp())
-    if settings.warp:
+    if settings.warp and picture is not None:
         places = warped_bands(picture, (settings.warp * spread[:, 1]).exp())
         frames = _between(frames.mT, places).mT
     inside = (torch.arange(frames.shape[1], device=frames.device) < lengths[:, None])[..., None]
-    if settings.colour_db:
+    if settings.colour_db and picture is not None:
         deviates = torch.erfinv((0.998 * spread[:, 2:6]).clamp(-0.998, 0.998)) * 2**0.5
         frames = frames + settings.colour_db / _NEPER_DB * _waves(deviates, frames.shape[2])[:, None]
-    if settings.noise:
+    if settings.noise and picture is not None:
         frames = _with_noise(frames, lengths, settings, draws[:, 6:10], generators)
     mean = torch.where(inside, frames, 0).sum(dim=1, keepdim=True) / lengths[:, None, None]
     frames = torch.where(_masked(lengths, frames.shape, settings, draws[:, 10:14]), mean, frames)

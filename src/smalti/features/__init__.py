@@ -1,7 +1,7 @@
 """Floor 1, signal: waveforms to spectra and back."""
 
 from smalti.features.array_files import ArrayFile, array_bytes
-from smalti.features.cepstrum import MfccEncoder, mfcc, normalised, trimmed
+from smalti.features.cepstrum import MfccEncoder, log_power, mfcc, normalised, trimmed
 from smalti.features.frames import FRAMES, LogMelEncoder
 from smalti.features.griffin_lim import griffin_lim, mel_to_magnitude
 from smalti.features.log_mel_files import is_log_mel, may_hold_log_mel, open_log_mel
@@ -18,7 +18,9 @@ from smalti.features.mel import (
     to_log_mel,
     warped_bands,
 )
+from smalti.features.melody import MELODY_BINS, PITCH, RELATIVE_BINS, melody_frames, relative_frames
 from smalti.features.picture_files import is_picture, read_picture
+from smalti.features.pitch import PitchSettings, pitch_salience, pitch_track
 from smalti.features.power_mel import MATPAC_PICTURE, SILENCE, power_log_mel, power_mel_frames
 from smalti.features.stft import inverse_stft, overlap_add, stft, stft_magnitude
 from smalti.features.stretch import shift_pitch, stretch
@@ -27,13 +29,17 @@ from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
 __all__ = [
     "FRAMES",
     "MATPAC_PICTURE",
+    "MELODY_BINS",
     "MEL_PRESETS",
+    "PITCH",
+    "RELATIVE_BINS",
     "SILENCE",
     "ArrayFile",
     "LogMelEncoder",
     "MelSettings",
     "MfccEncoder",
     "PictureCodec",
+    "PitchSettings",
     "Vocoder",
     "VocoderStream",
     "array_bytes",
@@ -44,19 +50,24 @@ __all__ = [
     "is_log_mel",
     "is_picture",
     "log_mel",
+    "log_power",
     "may_hold_log_mel",
     "mel",
     "mel_filterbank",
     "mel_to_magnitude",
+    "melody_frames",
     "mfcc",
     "natural_log",
     "normalised",
     "open_log_mel",
     "overlap_add",
+    "pitch_salience",
+    "pitch_track",
     "power_log_mel",
     "power_mel_frames",
     "preset_of",
     "read_picture",
+    "relative_frames",
     "shift_pitch",
     "stft",
     "stft_magnitude",

@@ -26,19 +26,27 @@ def mfcc(samples: Float[Tensor, " sample"], sample_rate: int) -> Float[Tensor, "
 
     Source: Davis & Mermelstein 1980; slopes by regression over two frames to each side, Furui 1986.
     """
-    settings = _settings(sample_rate)
+    plain = log_power(samples, _settings(sample_rate)) @ _cosines().to(samples).T
+    slopes = _slopes(plain) if len(plain) else plain
+    return torch.cat([plain, slopes, _slopes(slopes) if len(plain) else plain], dim=1)
+
+
+def log_power(samples: Float[Tensor, " sample"], settings: MelSettings) -> Float[Tensor, "frame band"]:
+    """Natural logarithm of power in mel bands, pre-emphasised by 0.97, one frame for every hop begun.
+
+    Args:
+        samples: a waveform at the settings' rate; silence lies beyond its ends.
+        settings: of the bands; hours need little more memory than minutes.
+    """
     frames = -(-samples.shape[0] // settings.hop)
     if not frames:
-        return samples.new_zeros(0, 3 * _COEFFICIENTS)
+        return samples.new_zeros(0, settings.bands)
     sharp = samples - _PRE_EMPHASIS * torch.nn.functional.pad(samples, (1, 0))[:-1]
     whole = frames * settings.hop + settings.n_fft - settings.hop
     padded = torch.nn.functional.pad(sharp, (settings.lead, whole - settings.lead - samples.shape[0]))
-    parts = [
-        _cepstrum(padded, range(first, min(first + _CHUNK, frames)), settings) for first in range(0, frames, _CHUNK)
-    ]
-    plain = torch.cat(parts)
-    slopes = _slopes(plain)
-    return torch.cat([plain, slopes, _slopes(slopes)], dim=1)
+    return torch.cat(
+        [_log_power(padded, range(first, min(first + _CHUNK, frames)), settings) for first in range(0, frames, _CHUNK)]
+    )
 
 
 def normalised(frames: Float[Tensor, "frame coefficient"]) -> Float[Tensor, "frame coefficient"]:
@@ -84,11 +92,11 @@ class MfccEncoder:
         return Embedding(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths)
 
 
-def _cepstrum(padded: Tensor, frames: range, settings: MelSettings) -> Float[Tensor, "frame coefficient"]:
+def _log_power(padded: Tensor, frames: range, settings: MelSettings) -> Float[Tensor, "frame band"]:
     piece = padded[frames.start * settings.hop : (frames.stop - 1) * settings.hop + settings.n_fft]
     magnitude = stft_magnitude(piece[None], n_fft=settings.n_fft, hop=settings.hop, centred=False)[0]
     power = mel_filterbank(settings).to(piece) @ magnitude.pow(2)
-    return (_cosines().to(piece) @ power.clamp(min=_QUIETEST).log()).T
+    return power.clamp(min=_QUIETEST).log().T
 
 
 def _slopes(frames: Float[Tensor, "frame coefficient"]) -> Float[Tensor, "frame coefficient"]:

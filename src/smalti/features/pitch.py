@@ -1,4 +1,4 @@
-"""How strongly each frame repeats itself at each pitch, and the melody line through it: what hums, songs and strings share.
+"""How strongly each frame repeats itself at each pitch, and the melody line through it: what hum and song share.
 
 A frame's likeness to itself some lag later says how periodic it is at that lag, whatever the loudness, the timbre and
 the strength of its fundamental. Read on a grid of semitones it is a picture of pitch, in which another key is a shift.
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from smalti.core import Audio
 
+_CHUNK = 512  # frames compared at once
 _FINER = 4  # lags between two samples
 _OCTAVE_COST = 0.02  # likeness that a pitch an octave lower must have more, as every second period is alike too
 _UNVOICED = 0.6  # likeness of a frame that has no pitch
@@ -64,7 +65,11 @@ def pitch_salience(audio: Audio, settings: PitchSettings) -> Float[Tensor, "batc
     behind = frames * settings.hop + settings.window - settings.hop - lead - audio.samples.shape[1]
     sound = torch.nn.functional.pad(audio.zero_padded().samples, (lead, max(behind, 0)))
     pieces = sound.unfold(1, settings.window, settings.hop)[:, :frames]
-    return torch.stack([_likeness(item, settings) for item in pieces])
+    parts = [
+        _likeness(pieces[:, first : first + _CHUNK].flatten(0, 1), settings).unflatten(0, (len(pieces), -1))
+        for first in range(0, frames, _CHUNK)
+    ]
+    return torch.cat(parts, dim=1) if parts else sound.new_zeros(len(pieces), 0, settings.bins)
 
 
 def pitch_track(
@@ -76,7 +81,7 @@ def pitch_track(
 
     The line with the most likeness, less what it costs to jump, to begin and to end.
 
-    Source: Boersma 1993, "Accurate short-term analysis of the fundamental frequency", on the likeness of `pitch_salience`.
+    Source: Boersma 1993, "Accurate short-term analysis of the fundamental frequency"; here of `pitch_salience`.
     """
     lengths = -(-audio.lengths // settings.hop)
     loud = _loud(audio, settings, salience.shape[1])
@@ -103,7 +108,9 @@ def _likeness(pieces: Float[Tensor, "frame sample"], settings: PitchSettings) ->
     place = lag * _FINER
     before = place.long().clamp(max=window * _FINER - 2)
     alike = torch.lerp(fine[:, before], fine[:, before + 1], place - before)
-    return torch.where(energy > 1e-8 * window, 2 * alike / energy.clamp(min=1e-12), 0).clamp(-1, 1)
+    # every sound is like itself a moment later: what counts comes after it was once unlike
+    turned = (fine < 0).cummax(dim=1).values[:, before]
+    return torch.where(turned & (energy > 1e-8 * window), 2 * alike / energy.clamp(min=1e-12), 0).clamp(-1, 1)
 
 
 def _hertz(settings: PitchSettings) -> Float[Tensor, " bin"]:
@@ -133,16 +140,19 @@ def _best_lines(
     costs: Float[Tensor, "state state"],
 ) -> Int64[Tensor, "batch frame"]:
     """States along the best path of each item (Viterbi); padding stays in the last state reached."""
+    if not states.shape[1]:
+        return torch.zeros(states.shape[:2], dtype=torch.int64, device=states.device)
     score = states[:, 0]
-    origins = []
+    origins: list[Tensor] = []
     for frame in range(1, states.shape[1]):
         best, origin = (score[:, :, None] - costs).max(dim=1)
         inside = (frame < lengths)[:, None]
         score = torch.where(inside, best + states[:, frame], score)
-        origins.append(torch.where(inside, origin, torch.arange(states.shape[2], device=states.device)))
-    path = [score.argmax(dim=1)]
+        stays = torch.arange(states.shape[2], device=states.device)
+        origins.append(torch.where(inside, origin, stays).to(torch.int16))
+    path: list[Tensor] = [score.argmax(dim=1)]
     for origin in reversed(origins):
-        path.append(origin.gather(1, path[-1][:, None])[:, 0])
+        path.append(origin.long().gather(1, path[-1][:, None])[:, 0])
     return torch.stack(path[::-1], dim=1)
 
 

@@ -27,8 +27,9 @@ def kmeans(
     centres: int,
     iterations: int = 10,
     generator: torch.Generator | None = None,
+    start: Float[Tensor, "centre dim"] | None = None,
 ) -> Float[Tensor, "centre dim"]:
-    """Centres of clusters of the points: a spread-out random start, then Lloyd's iterations.
+    """Centres of clusters of the points: a spread-out random start, or one that is given, then Lloyd's iterations.
 
     A centre that lost its points takes a random one.
 
@@ -37,13 +38,14 @@ def kmeans(
         centres: how many.
         iterations: of Lloyd's algorithm.
         generator: source of the random choices; None is torch's global one.
+        start: as many centres to begin with.
     Raises:
         ParameterError: if there are no points.
     Source: Lloyd 1982; the start is k-means++ of Arthur & Vassilvitskii 2007.
     """
     if not len(points):
         raise ParameterError("found no points to cluster, wanted at least one; pass latents of real audio")
-    found = _spread_out(points, centres, generator)
+    found = _spread_out(points, centres, generator) if start is None else start
     for _ in range(iterations):
         nearest = _in_chunks(_best, points, found)
         counts = torch.bincount(nearest, minlength=centres)

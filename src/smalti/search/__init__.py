@@ -4,6 +4,7 @@ from smalti.search.building import IndexReport, add_to_index, remove_from_index
 from smalti.search.contents import Contents, IndexSettings, is_index, load_contents, verify_index
 from smalti.search.hits import Hit, SearchSettings
 from smalti.search.passages import Entry
+from smalti.search.posteriors import SoftTokens
 from smalti.search.query import SearchIndex, query_string, rank, search
 from smalti.search.ranking import SecondScore, shared_time, string_distances
 from smalti.search.soft import column_scores, recording_scores, string_scores
@@ -18,6 +19,7 @@ __all__ = [
     "SearchIndex",
     "SearchSettings",
     "SecondScore",
+    "SoftTokens",
     "TokenString",
     "add_to_index",
     "collapse",

@@ -27,7 +27,8 @@ from smalti.search.contents import (
     load_contents,
     save_contents,
 )
-from smalti.search.passages import PASSAGES, RECORDINGS, Entry, Passages, read_passages
+from smalti.search.passages import PASSAGES, POSTERIORS, RECORDINGS, Entry, Heard, Passages, read_passages
+from smalti.search.posteriors import SoftTokens, quantised
 from smalti.search.segments import MOST_PASSAGES, segment_name, write_segment
 from smalti.search.staging import read_staged, stage
 from smalti.search.strings import collapse, require_codebook
@@ -36,7 +37,7 @@ from smalti.store import clean_temps, lock
 _log = logging.getLogger(__name__)
 _MOST_SMALL = 8  # segments that are not full, before they are made one
 
-Hear = Callable[[Sequence[int]], Sequence[Tokens | str]]
+Hear = Callable[[Sequence[int]], Sequence[Tokens | SoftTokens | str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ def add_to_index(
     Args:
         spec: of the tokens.
         entries: the recordings, each path once.
-        hear: given rows of `entries`, returns for each its tokens (a batch of one), or in words why it has none.
+        hear: given rows of `entries`, returns for each its tokens (a batch of one, of a soft tokenizer with their
+            probabilities), or in words why it has none.
         settings: of a new index; None leaves them as they are.
         group: recordings heard between two writes: what a kill can cost.
         progress: told (recordings done, in all).
@@ -133,24 +135,28 @@ def _hear(
         raise ParameterError(f"{len(found)} results for {len(some)} recordings; give one each")
     pairs = list(zip(some.values(), found, strict=True))
     failed += [(entry.path, one) for entry, one in pairs if isinstance(one, str)]
-    good = [(entry, one) for entry, one in pairs if isinstance(one, Tokens)]
-    for entry, tokens in good:
-        spec.require(tokens.spec, f"the tokens of {entry.path}")
-    heard = [
-        (entry, collapse(tokens, codebook=settings.codebook)[0], int(tokens.lengths[0]) / spec.sample_rate)
-        for entry, tokens in good
-    ]
+    heard = [_string(entry, one, spec, settings) for entry, one in pairs if not isinstance(one, str)]
     if heard:
         stage(folder, spec, settings, heard)
-    return sum(int(tokens.lengths[0]) for _, tokens in good)
+    return sum(round(one.seconds * spec.sample_rate) for one in heard)
+
+
+def _string(entry: Entry, sound: Tokens | SoftTokens, spec: TokenSpec, settings: IndexSettings) -> Heard:
+    soft = isinstance(sound, SoftTokens)
+    tokens = sound.tokens if soft else sound
+    spec.require(tokens.spec, f"the tokens of {entry.path}")
+    string, seconds = collapse(tokens, codebook=settings.codebook)[0], int(tokens.lengths[0]) / spec.sample_rate
+    return Heard(entry, string, seconds, quantised(sound.log_probabilities) if soft and settings.soft else None)
 
 
 def _with_staged(folder: Path, contents: Contents) -> Contents:
-    """The index with all that is staged in it."""
+    """The index with all that is staged in it and that it does not have, as it may after a kill."""
     staged = read_staged(folder, contents.spec, contents.settings)
     segments = list(contents.segments)
-    if staged:
-        new = Passages.joined(staged).latest().sorted()
+    known = {key for segment in segments for key in _passages(folder, segment).keys}
+    new = Passages.joined(staged).latest() if staged else None
+    if new is not None and not known.issuperset(new.keys):
+        new = new.where(np.array([key not in known for key in new.keys], bool)).sorted()
         segments = _without(folder, contents, set(new.paths)) + _segments(folder, contents, new)
     return _saved(folder, contents, segments)
 
@@ -205,7 +211,7 @@ def _mended(folder: Path, spec: TokenSpec, settings: IndexSettings) -> Contents:
     segments: list[Segment] = []
     for segment in contents.segments:
         problems = damage_of(folder, segment)
-        lost = [said for said in problems if any(name in said for name in (RECORDINGS, PASSAGES))]
+        lost = [said for said in problems if any(name in said for name in (RECORDINGS, PASSAGES, POSTERIORS))]
         for said in problems:
             _log.warning("%s; %s", said, "its recordings are heard again if given" if lost else "it is made again")
         if not problems:

@@ -3,7 +3,8 @@
     INDEX/index.json                       what follows; written last
     INDEX/segments/NAME/recordings.arrow   some of the recordings
     INDEX/segments/NAME/passages.arrow     their token strings
-    INDEX/segments/NAME/terms/             the same as a text index of n-grams
+    INDEX/segments/NAME/posteriors.bytes   what the tokenizer believed of every frame, if it says that and it is kept
+    INDEX/segments/NAME/terms/             the strings as a text index of n-grams
     INDEX/tokenizer/                       what is needed to hear a query
     INDEX/staged/                          heard, but not yet in the index: what a killed command leaves for the next
 
@@ -31,12 +32,15 @@ class IndexSettings:
         window: tokens of a passage; longer recordings become several.
         hop: tokens from the beginning of a passage to the next of the same recording.
         triples: whether there are words of three tokens beside those of two.
+        soft: whether posteriors of recordings are kept, if the tokenizer has them: a byte a code and frame. Without
+            them only those of a query order its hits.
     """
 
     codebook: int = 0
     window: int = 64
     hop: int = 32
     triples: bool = False
+    soft: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.hop <= self.window:

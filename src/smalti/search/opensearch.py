@@ -1,7 +1,8 @@
 """The same search beyond one machine: passages as documents of an OpenSearch-compatible endpoint, ranked by the client.
 
 The endpoint finds candidates (an OR of n-grams, BM25, the best K); the edit distance is computed here, as it is for an
-index on disk. Nothing here speaks HTTP: a transport of one's own does, so that no client library is needed.
+index on disk, and so is the soft score, one way: posteriors of recordings are not sent. Nothing here speaks HTTP: a
+transport of one's own does, so that no client library is needed.
 
 Source: OpenSearch documentation, "Match query", "Bulk" and "Whitespace analyzer"; Elasticsearch and Quickwit answer the
 same requests.
@@ -18,7 +19,8 @@ from smalti.core import SpecError, StoreError, Tokens, TokenSpec
 from smalti.search.contents import IndexSettings
 from smalti.search.hits import Hit, SearchSettings, hits
 from smalti.search.passages import Entry, Passages
-from smalti.search.query import SearchIndex, string_of
+from smalti.search.posteriors import SoftTokens
+from smalti.search.query import SearchIndex, soft_query, string_of
 from smalti.search.strings import TokenString
 from smalti.search.terms import words
 
@@ -135,7 +137,7 @@ def query_body(string: TokenString, remote: RemoteIndex, candidates: int) -> dic
     return {"size": candidates, "query": query, "_source": ["passage"]}
 
 
-def search_remote(remote: RemoteIndex, query: Tokens, settings: SearchSettings | None = None) -> list[Hit]:
+def search_remote(remote: RemoteIndex, query: Tokens | SoftTokens, settings: SearchSettings | None = None) -> list[Hit]:
     """What is most like a query at an endpoint; ranked, placed and drawn as `smalti.search.search` does it.
 
     Raises:
@@ -146,7 +148,8 @@ def search_remote(remote: RemoteIndex, query: Tokens, settings: SearchSettings |
     settings = settings or SearchSettings()
     if settings.exhaustive:
         raise SpecError("an endpoint compares candidates only; open an index on disk to compare everything")
-    string = string_of(query, remote.spec, remote.settings.codebook)
+    tokens = query.tokens if isinstance(query, SoftTokens) else query
+    string = string_of(tokens, remote.spec, remote.settings.codebook)
     body = json.dumps(query_body(string, remote, settings.candidates))
     answer = remote.transport("POST", f"/{remote.name}/_search", body)
     try:
@@ -154,7 +157,8 @@ def search_remote(remote: RemoteIndex, query: Tokens, settings: SearchSettings |
         passages = _passages(found, remote)
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"the answer of {remote.name} is not that of a search ({error}); check the endpoint") from None
-    return hits([(passages, np.arange(len(passages)))], string, remote.spec, settings)
+    piles = [(passages, np.arange(len(passages)))]
+    return hits(piles, string, remote.spec, settings, soft=soft_query(query, string))
 
 
 def _words(string: TokenString, spec: TokenSpec, settings: IndexSettings) -> dict[str, str]:

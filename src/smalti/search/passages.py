@@ -2,6 +2,7 @@
 
     recordings    path, label, digest, seconds, windows (passages in all), facts (JSON of the manifest's other columns)
     passages      recording (its row), start (frame), codes, durations (frames)
+    posteriors    bytes, a row a frame of every recording; only of tokenizers that say what they believe
 
 A passage is a token string that is compared as one: a whole short recording, or a window of a long one.
 """
@@ -16,11 +17,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-from jaxtyping import Bool, Int64, Shaped
+from jaxtyping import Bool, Int64, Shaped, UInt8
 
 from smalti.search.strings import TokenString, as_text, windows
 
-RECORDINGS, PASSAGES = "recordings.arrow", "passages.arrow"
+RECORDINGS, PASSAGES, POSTERIORS = "recordings.arrow", "passages.arrow", "posteriors.bytes"
 _BATCH_ROWS = 4096
 _FIELDS = (
     ("path", pa.string()),
@@ -55,28 +56,48 @@ class Entry:
         return self.path, self.label, self.digest, json.dumps(dict(self.facts), sort_keys=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A recording and what was heard in it.
+
+    Attributes:
+        entry: the recording.
+        string: all of its tokens.
+        seconds: its length.
+        posteriors: of every frame, see `smalti.search.posteriors`; None if they are not kept.
+    """
+
+    entry: Entry
+    string: TokenString
+    seconds: float
+    posteriors: UInt8[np.ndarray, "frame vocab"] | None = None
+
+
 @dataclass(frozen=True)
 class Passages:
     """Some recordings and their passages, those of one recording side by side."""
 
     recordings: pa.Table
     table: pa.Table
+    posteriors: UInt8[np.ndarray, "frame vocab"] | None = None
 
     def __len__(self) -> int:
         return self.table.num_rows
 
     @classmethod
-    def of(cls, heard: Iterable[tuple[Entry, TokenString, float]], *, vocab: int, window: int, hop: int) -> "Passages":
-        """The passages of recordings, each with its string and its length in seconds."""
+    def of(cls, heard: Iterable[Heard], *, vocab: int, window: int, hop: int) -> "Passages":
+        """The passages of recordings."""
         rows: list[dict[str, Any]] = []
         owners: list[int] = []
         pieces: list[TokenString] = []
-        for entry, string, seconds in heard:
-            own = windows(string, size=window, hop=hop) if len(string) else []
+        beliefs: list[UInt8[np.ndarray, "_ vocab"] | None] = []
+        for one in heard:
+            own = windows(one.string, size=window, hop=hop) if len(one.string) else []
             owners += [len(rows)] * len(own)
             pieces += own
-            rows.append(_row(entry, seconds, len(own)))
-        return cls(pa.Table.from_pylist(rows, schema=_SCHEMA), _table(owners, pieces, vocab))
+            rows.append(_row(one.entry, one.seconds, len(own)))
+            beliefs += [one.posteriors] if own else []
+        return cls(pa.Table.from_pylist(rows, schema=_SCHEMA), _table(owners, pieces, vocab), _end_to_end(beliefs))
 
     @classmethod
     def alone(cls, heard: Iterable[tuple[Entry, TokenString, float, int]], *, vocab: int) -> "Passages":
@@ -97,7 +118,8 @@ class Passages:
             for part, shift in zip(parts, shifts, strict=False)
         ]
         recordings = pa.concat_tables([part.recordings for part in parts]).combine_chunks()
-        return cls(recordings, pa.concat_tables(tables).combine_chunks())
+        beliefs = _end_to_end([part.posteriors for part in parts if len(part)])
+        return cls(recordings, pa.concat_tables(tables).combine_chunks(), beliefs)
 
     def where(self, kept: Bool[np.ndarray, " recording"]) -> "Passages":
         """Some of the recordings, with their passages."""
@@ -105,7 +127,9 @@ class Passages:
         table = self.table.take(pa.array(rows))
         numbers = np.cumsum(kept) - 1
         owner = numbers[table["recording"].to_numpy()]
-        return Passages(self.recordings.filter(pa.array(kept)), _owned(table, owner))
+        return Passages(
+            self.recordings.filter(pa.array(kept)), _owned(table, owner), self._believed(np.flatnonzero(kept))
+        )
 
     def sorted(self) -> "Passages":
         """The same in order of path, so that equal contents are equal bytes."""
@@ -113,7 +137,8 @@ class Passages:
         rank = np.argsort(order)
         rows = np.argsort(rank[self.owner], kind="stable")
         table = self.table.take(pa.array(rows))
-        return Passages(self.recordings.take(pa.array(order)), _owned(table, rank[self.owner[rows]]))
+        recordings = self.recordings.take(pa.array(order))
+        return Passages(recordings, _owned(table, rank[self.owner[rows]]), self._believed(order))
 
     def latest(self) -> "Passages":
         """Of recordings with one path only the last."""
@@ -149,6 +174,14 @@ class Passages:
     def windowed(self) -> Bool[np.ndarray, " passage"]:
         """Whether a passage is one of several windows of its recording."""
         return self.recordings["windows"].to_numpy()[self.owner] > 1
+
+    @cached_property
+    def first_frames(self) -> Int64[np.ndarray, " end"]:
+        """Row of `posteriors` at which each recording begins, and the end of the last."""
+        lasts = np.concatenate([[0], np.cumsum(self._durations, dtype=np.int64)])[self._ends]
+        counts = np.zeros(self.recordings.num_rows, np.int64)
+        np.maximum.at(counts, self.owner, self.starts + np.diff(lasts))
+        return np.concatenate([[0], np.cumsum(counts)])
 
     def texts(self, rows: Int64[np.ndarray, " chosen"]) -> list[str]:
         """Passages as characters."""
@@ -194,19 +227,33 @@ class Passages:
     def _durations(self) -> Shaped[np.ndarray, " token"]:
         return self._flat("durations")
 
+    def _believed(self, chosen: Int64[np.ndarray, " chosen"]) -> UInt8[np.ndarray, "_ vocab"] | None:
+        """Posteriors of some recordings, in this order."""
+        if self.posteriors is None or not len(chosen):
+            return None
+        begins, ends = self.first_frames[:-1][chosen].tolist(), self.first_frames[1:][chosen].tolist()
+        given = self.posteriors
+        return np.concatenate([given[begin:end] for begin, end in zip(begins, ends, strict=True)])
+
     def _flat(self, name: str) -> Shaped[np.ndarray, " token"]:
         return self.table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
 
 
 def passage_files(passages: Passages) -> dict[str, bytes]:
-    """Both tables as files, by name; equal tables give equal bytes."""
-    return {RECORDINGS: _bytes(passages.recordings), PASSAGES: _bytes(passages.table)}
+    """Everything as files, by name; equal passages give equal bytes."""
+    files = {RECORDINGS: _bytes(passages.recordings), PASSAGES: _bytes(passages.table)}
+    given = passages.posteriors
+    return files if given is None or not given.size else {**files, POSTERIORS: given.tobytes()}
 
 
 def read_passages(folder: Path) -> Passages:
-    """Read both tables. They must have been found whole before."""
+    """Read what `passage_files` gave. It must have been found whole before; posteriors stay on disk until needed."""
     recordings, table = (_read(folder / name) for name in (RECORDINGS, PASSAGES))
-    return Passages(recordings, table)
+    found = Passages(recordings, table)
+    if not (folder / POSTERIORS).exists():
+        return found
+    raw = np.memmap(folder / POSTERIORS, np.uint8, mode="r")
+    return Passages(recordings, table, raw.reshape(found.first_frames[-1], -1))
 
 
 def _bytes(table: pa.Table) -> bytes:
@@ -215,6 +262,12 @@ def _bytes(table: pa.Table) -> bytes:
     with pa.ipc.new_file(sink, table.schema, options=options) as file:
         file.write_table(table.combine_chunks(), max_chunksize=_BATCH_ROWS)
     return sink.getvalue().to_pybytes()
+
+
+def _end_to_end(parts: Sequence[UInt8[np.ndarray, "_ vocab"] | None]) -> UInt8[np.ndarray, "frame vocab"] | None:
+    """All posteriors, if there are all."""
+    known = [one for one in parts if one is not None]
+    return np.concatenate(known) if known and len(known) == len(parts) else None
 
 
 def _row(entry: Entry, seconds: float, count: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Find sound by sound: a query's tokens against all that is indexed.
 
-n-grams in common choose candidates, the edit distance of strings ranks them, ties are broken by a second score.
+n-grams in common choose candidates, the edit distance of strings ranks them, ties are broken by a second score. If the
+tokenizer says what it believes, the nearest are put in the order of that.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,9 @@ from smalti.core import ParameterError, StoreError, Tokens, TokenSpec
 from smalti.search.contents import Contents, load_contents
 from smalti.search.hits import Hit, Pile, Ranked, SearchSettings, hits, ranked
 from smalti.search.passages import Entry
+from smalti.search.posteriors import SoftTokens
 from smalti.search.ranking import SecondScore, shared_time
+from smalti.search.reordering import SoftQuery
 from smalti.search.segments import OpenSegment
 from smalti.search.strings import TokenString, collapse
 
@@ -59,7 +62,7 @@ class SearchIndex:
 
 def search(
     indexes: SearchIndex | Sequence[SearchIndex],
-    query: Tokens,
+    query: Tokens | SoftTokens,
     settings: SearchSettings | None = None,
     *,
     excluded: frozenset[str] = frozenset(),
@@ -70,7 +73,7 @@ def search(
     Several indexes (shards) are searched as one: their hits are merged by edit distance.
 
     Args:
-        query: one sound's tokens.
+        query: one sound's tokens, of a soft tokenizer with what it believes.
         excluded: paths of recordings not to be found.
         second: decides between passages of one edit distance; what it leaves equal is drawn by name and seed.
     Raises:
@@ -80,19 +83,26 @@ def search(
     settings = settings or SearchSettings()
     shards = [indexes] if isinstance(indexes, SearchIndex) else list(indexes)
     string = query_string(shards, query)
-    return hits(_piles(shards, string, settings, excluded), string, query.spec, settings, second=second)
+    piles, spec = _piles(shards, string, settings, excluded), shards[0].contents.spec
+    return hits(piles, string, spec, settings, second=second, soft=soft_query(query, string))
 
 
-def query_string(shards: Sequence[SearchIndex], query: Tokens) -> TokenString:
+def query_string(shards: Sequence[SearchIndex], query: Tokens | SoftTokens) -> TokenString:
     """The string of a query, after making sure that it fits.
 
     Raises:
         SpecError, ParameterError: as `search`.
     """
-    if not shards or query.codes.shape[0] != 1:
-        raise ParameterError(f"{query.codes.shape[0]} queries for {len(shards)} indexes; give one, and an index")
-    strings = [string_of(query, shard.contents.spec, shard.contents.settings.codebook) for shard in shards]
+    tokens = query.tokens if isinstance(query, SoftTokens) else query
+    if not shards or tokens.codes.shape[0] != 1:
+        raise ParameterError(f"{tokens.codes.shape[0]} queries for {len(shards)} indexes; give one, and an index")
+    strings = [string_of(tokens, shard.contents.spec, shard.contents.settings.codebook) for shard in shards]
     return strings[0]
+
+
+def soft_query(query: Tokens | SoftTokens, string: TokenString) -> SoftQuery | None:
+    """What was believed of a query with this string, if anything was."""
+    return SoftQuery(string, query.log_probabilities) if isinstance(query, SoftTokens) else None
 
 
 def string_of(query: Tokens, spec: TokenSpec, codebook: int) -> TokenString:
@@ -110,14 +120,16 @@ def string_of(query: Tokens, spec: TokenSpec, codebook: int) -> TokenString:
 
 def rank(
     shards: Sequence[SearchIndex],
-    query: TokenString,
+    query: Tokens | SoftTokens,
     settings: SearchSettings,
     *,
     excluded: frozenset[str] = frozenset(),
     second: SecondScore = shared_time,
 ) -> Ranked:
     """All candidates in the order of their nearness to a query; arguments as of `search`."""
-    return ranked(_piles(shards, query, settings, excluded), query, settings, second=second)
+    string = query_string(shards, query)
+    piles = _piles(shards, string, settings, excluded)
+    return ranked(piles, string, settings, second=second, soft=soft_query(query, string))
 
 
 def _piles(

@@ -41,7 +41,10 @@ def write_segment(folder: Path, passages: Passages, *, spec: TokenSpec, settings
 
 def segment_name(passages: Passages) -> str:
     """Equal recordings in equal order have the same name."""
-    return hashlib.sha256(b"".join(passage_files(passages).values())).hexdigest()[:16]
+    digest = hashlib.sha256()
+    for data in passage_files(passages).values():
+        digest.update(data)
+    return digest.hexdigest()[:16]
 
 
 class OpenSegment:

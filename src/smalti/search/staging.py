@@ -1,6 +1,6 @@
 """What has been heard but is not yet in the index: one folder a group of recordings, each whole or not there.
 
-INDEX/staged/NAME/recordings.arrow, passages.arrow, spec.json, SHA256SUMS
+INDEX/staged/NAME/recordings.arrow, passages.arrow, posteriors.bytes (maybe), spec.json, SHA256SUMS
 """
 
 import hashlib
@@ -12,18 +12,15 @@ from pathlib import Path
 
 from smalti.core import TokenSpec
 from smalti.search.contents import STAGED, IndexSettings
-from smalti.search.passages import Entry, Passages, passage_files, read_passages
-from smalti.search.strings import TokenString
+from smalti.search.passages import Heard, Passages, passage_files, read_passages
 from smalti.store import replace_folder
 from smalti.store.checksums import damaged, write_sums
 
 _SPEC = "spec.json"
 
 
-def stage(
-    folder: Path, spec: TokenSpec, settings: IndexSettings, heard: Sequence[tuple[Entry, TokenString, float]]
-) -> None:
-    """Keep a group of recordings for when all are heard: each with its string and its length in seconds.
+def stage(folder: Path, spec: TokenSpec, settings: IndexSettings, heard: Sequence[Heard]) -> None:
+    """Keep a group of recordings for when all are heard.
 
     Raises:
         StoreError: if there is no space left.

@@ -70,6 +70,25 @@ def _melvqvae_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return MelVQVAERecipe(settings, Manifest.read(data), engine=engine)
 
 
+def _wav2tok(folder: Path) -> Tokenizer:
+    from smalti.systems.wav2tok import load_wav2tok
+
+    return load_wav2tok(folder)
+
+
+def _wav2tok_settings() -> type[Settings]:
+    from smalti.systems.wav2tok import Wav2TokConfig
+
+    return Wav2TokConfig
+
+
+def _wav2tok_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.data.manifest import Manifest
+    from smalti.systems.wav2tok import Wav2TokRecipe
+
+    return Wav2TokRecipe(settings, Manifest.read(data), engine=engine)
+
+
 def _vocoder(folder: Path) -> Vocoder:
     from smalti.systems.vocoder import load_vocoder as open_run
 
@@ -188,6 +207,7 @@ SYSTEMS: Mapping[str, System] = {
     "almtokenizer": System(_almtokenizer, Learning(_almtokenizer_settings, _almtokenizer_recipe, "manifest")),
     "matpac": System(_matpac),
     "kmeans": System(_kmeans, Learning(_kmeans_settings, _kmeans_recipe, "manifest")),
+    "wav2tok": System(_wav2tok, Learning(_wav2tok_settings, _wav2tok_recipe, "manifest")),
     "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
     "melgpt": System(_melgpt, Learning(_melgpt_settings, _melgpt_recipe, "store")),

@@ -20,6 +20,7 @@ from smalti.search import (
     Entry,
     SearchIndex,
     SearchSettings,
+    SoftTokens,
     joined,
     query_string,
     rank,
@@ -41,8 +42,8 @@ class RetrievalReport:
     """What `evaluate_index` found.
 
     Attributes:
-        mrr, map, p_at_1, queries, ms_per_query: of the index's own search, as `smalti search` does it; recordings that
-            are no candidates share the last rank.
+        mrr, map, p_at_1, queries, ms_per_query, us_per_pair: of the index's own search, as `smalti search` does it, and
+            timed from tokens to hits; recordings that are no candidates share the last rank.
         recall_at: of the first 1, 5 and 10 hits of a comparison with everything, the share that the search finds.
         recordings: in the index.
         tokens_per_second: of sound, after runs are joined.
@@ -57,6 +58,7 @@ class RetrievalReport:
     p_at_1: float
     queries: int
     ms_per_query: float
+    us_per_pair: float
     recall_at: Mapping[str, float]
     recordings: int
     tokens_per_second: float
@@ -71,7 +73,7 @@ class _Trial:
     """Queries and what each may and should find among the recordings of an index."""
 
     queries: list[Path]
-    tokens: list[Tokens]
+    tokens: list[Tokens | SoftTokens]
     entries: list[Entry]
     relevant: Bool[np.ndarray, "query item"]
     allowed: Bool[np.ndarray, "query item"]
@@ -110,8 +112,8 @@ def evaluate_index(
     own, everything = SearchSettings(), SearchSettings(exhaustive=True)
     recall, spent = _recall(index, trial, own, everything)
     progress(1, 4)
-    scores = replace(_scores(index, trial, own), ms_per_query=spent[0])
-    beside = {"exhaustive": replace(_scores(index, trial, everything), ms_per_query=spent[1])}
+    scores = _timed(_scores(index, trial, own), spent[0], len(trial.entries))
+    beside = {"exhaustive": _timed(_scores(index, trial, everything), spent[1], len(trial.entries))}
     progress(2, 4)
     if peers:
         beside |= _peers(trial)
@@ -119,13 +121,13 @@ def evaluate_index(
     chance = np.zeros(len(trial.entries))
     beside["random"] = evaluate_ranking(lambda row: chance, trial.relevant, trial.allowed)
     strings = [query_string([index], one) for one in trial.tokens]
-    seconds = sum(one.lengths.sum().item() / one.spec.sample_rate for one in trial.tokens)
+    frame = index.contents.spec.hop / index.contents.spec.sample_rate
     progress(4, 4)
     return RetrievalReport(
         **asdict(scores),
         recall_at=recall,
         recordings=len(trial.entries),
-        tokens_per_second=sum(map(len, strings)) / seconds,
+        tokens_per_second=sum(map(len, strings)) / (frame * sum(one.frames for one in strings)),
         excluded=exclude,
         peers=beside,
         failed=failed,
@@ -138,7 +140,7 @@ def _trial(folder: Path, data: Path, exclude: str) -> tuple[SearchIndex, _Trial,
     manifest = Manifest.read(data)
     entries = [entry for entry, _ in index.entries()]
     kept: list[int] = []
-    tokens: list[Tokens] = []
+    tokens: list[Tokens | SoftTokens] = []
     failed: list[dict[str, str]] = []
     for row, path in enumerate(manifest.paths()):
         try:
@@ -179,17 +181,18 @@ def _scores(index: SearchIndex, trial: _Trial, settings: SearchSettings) -> Retr
     item = {entry.path: number for number, entry in enumerate(trial.entries)}
 
     def ranks(row: int) -> Float[np.ndarray, " item"]:
-        string = query_string([index], trial.tokens[row])
-        ranked = rank([index], string, settings, excluded=trial.excluded(row))
-        keys = np.stack([ranked.distance, ranked.second])
-        groups = np.cumsum(np.concatenate([[0], (np.diff(keys) != 0).any(axis=0)]))
+        ranked = rank([index], trial.tokens[row], settings, excluded=trial.excluded(row))
         found = np.full(len(item), np.inf)
-        for (passages, passage), group in zip(ranked.places, groups.tolist(), strict=False):
+        for (passages, passage), group in zip(ranked.places, ranked.groups.tolist(), strict=True):
             number = item[passages.paths[passages.owner[passage]]]
             found[number] = min(found[number], group)
         return found
 
     return evaluate_ranking(ranks, trial.relevant, trial.allowed)
+
+
+def _timed(scores: RetrievalScores, ms_per_query: float, recordings: int) -> RetrievalScores:
+    return replace(scores, ms_per_query=ms_per_query, us_per_pair=1000 * ms_per_query / recordings)
 
 
 def _recall(

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from smalti.audio import blocks
-from smalti.core import DataError, Tokenizer, Tokens
+from smalti.core import Audio, DataError, SoftTokenizer, Tokenizer, Tokens
 from smalti.data.manifest import Manifest
 from smalti.search import (
     Entry,
@@ -19,6 +19,7 @@ from smalti.search import (
     IndexSettings,
     SearchIndex,
     SearchSettings,
+    SoftTokens,
     add_to_index,
     remove_from_index,
 )
@@ -104,7 +105,7 @@ def index(
     manifest, unread = recordings(audio, data)
     entries = list(_entries(manifest))
 
-    def hear(rows: Sequence[int]) -> list[Tokens | str]:
+    def hear(rows: Sequence[int]) -> list[Tokens | SoftTokens | str]:
         copy_tokenizer(run_folder, to)
         return [_heard(tokenizer, Path(entries[row].path)) for row in rows]
 
@@ -158,12 +159,14 @@ def search(folder: Path, audio: Sequence[str | Path], settings: SearchSettings |
     return SearchReport(found=found, failed=tuple(failed))
 
 
-def heard(tokenizer: Tokenizer, path: Path) -> Tokens:
-    """The tokens of a recording of any length, block by block where the tokenizer can.
+def heard(tokenizer: Tokenizer, path: Path) -> Tokens | SoftTokens:
+    """The tokens of a recording of any length, block by block where the tokenizer can; a soft one hears the whole.
 
     Raises:
         DataError: if it cannot be read.
     """
+    if isinstance(tokenizer, SoftTokenizer):
+        return _believed(tokenizer, path)
     stream, samples = encoder_stream(tokenizer), 0
     codes: list[torch.Tensor] = []
     for block in blocks(path, sample_rate=tokenizer.spec.sample_rate):
@@ -173,7 +176,16 @@ def heard(tokenizer: Tokenizer, path: Path) -> Tokens:
     return Tokens(torch.cat(codes, dim=1)[None], tokenizer.spec, torch.tensor([samples]))
 
 
-def _heard(tokenizer: Tokenizer, path: Path) -> Tokens | str:
+def _believed(tokenizer: SoftTokenizer, path: Path) -> SoftTokens:
+    """Tokens and what they were chosen by, of one hearing."""
+    spec = tokenizer.spec
+    samples = torch.cat([torch.zeros(0), *blocks(path, sample_rate=spec.sample_rate)])
+    frames = tokenizer.log_probabilities(Audio.single(samples, spec.sample_rate)).frames
+    tokens = Tokens(frames.argmax(dim=2)[:, None], spec, torch.tensor([len(samples)]))
+    return SoftTokens(tokens, frames[0].numpy())
+
+
+def _heard(tokenizer: Tokenizer, path: Path) -> Tokens | SoftTokens | str:
     try:
         return heard(tokenizer, path)
     except DataError as error:

@@ -1,4 +1,4 @@
-"""Encoders that have learnt nothing: the net of a run with random weights, the floor of whatever that run has learnt."""
+"""Encoders that have learnt nothing: the net of a run with random weights, the floor of what that run has learnt."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -7,7 +7,7 @@ from smalti.train.loop import Cadence, FitReport, fit
 from smalti.train.muon import Muon
 from smalti.train.prior import FittedPrior, fit_prior, load_prior, save_prior
 from smalti.train.progress import Progress, progress_bar
-from smalti.train.recipe import BeginsElsewhere, NamesClips, Recipe, Samples, ShowsSamples
+from smalti.train.recipe import BeginsElsewhere, EndsEarly, NamesClips, Recipe, Samples, ShowsSamples
 from smalti.train.runs import RunFolder
 from smalti.train.schedule import ResolvedSchedule, Schedule
 from smalti.train.update import set_rate, update
@@ -16,6 +16,7 @@ __all__ = [
     "Adversary",
     "BeginsElsewhere",
     "Cadence",
+    "EndsEarly",
     "Engine",
     "EngineSettings",
     "FitReport",

@@ -20,7 +20,7 @@ from smalti.train.engine import Engine
 from smalti.train.interrupts import Interrupted, interrupts
 from smalti.train.logs import Logs
 from smalti.train.progress import progress_bar
-from smalti.train.recipe import NamesClips, Recipe, ShowsSamples
+from smalti.train.recipe import EndsEarly, NamesClips, Recipe, ShowsSamples
 from smalti.train.runs import RunFolder
 
 _log = logging.getLogger(__name__)
@@ -87,13 +87,14 @@ def fit(
         bar = stack.enter_context(
             progress_bar(steps, title="train", start=loop.done, shown=progress and engine.is_main)
         )
-        while loop.done < steps:
+        while loop.done < steps and not loop.ended:
             found = loop.step()
             last = loop.done == steps
             if last or loop.done % cadence.log == 0:
                 loop.log("train", found)
             if last or loop.done % cadence.evaluate == 0:
                 loop.evaluate()
+            last = last or loop.ended
             stopped = not last and not engine.everywhere(stop.code == 0)
             if last or stopped or loop.done % cadence.checkpoint == 0:
                 loop.save()
@@ -114,6 +115,10 @@ class _Loop:
         self.metrics: dict[str, float] = {}
         self.done = 0
         self.bad: list[int] = []  # steps in a row whose loss was not finite
+
+    @property
+    def ended(self) -> bool:
+        return isinstance(self.recipe, EndsEarly) and self.recipe.ended
 
     def step(self) -> Mapping[str, float]:
         self._seed()

@@ -74,6 +74,14 @@ class NamesClips(Protocol):
 
 
 @runtime_checkable
+class EndsEarly(Protocol):
+    """A recipe that can say, after an evaluation, that going on is of no use."""
+
+    @property
+    def ended(self) -> bool: ...
+
+
+@runtime_checkable
 class BeginsElsewhere(Protocol):
     """A recipe that can begin with a part of what another run has learnt."""
 

@@ -27,6 +27,8 @@ def load_matpac(folder: Path) -> MatpacEncoder | MatpacTagger:
         net.load_state_dict(weights.tensors)
     except RuntimeError:
         raise StoreError(f"{run.weights_path} does not fit {run.config_path.name}; restore both from one run") from None
+    if config.model.precision == "bf16":
+        net.halve()
     encoder = MatpacEncoder(net.eval())
     return encoder if net.head is None else MatpacTagger(encoder)
 

@@ -33,6 +33,12 @@ class EncoderNet(nn.Module):
         )
         self.head = TagHead(config) if config.head else None
 
+    def halve(self) -> None:
+        """Keep the weights of linear maps in bf16, as autocast would turn them at every hearing, more slowly."""
+        for part in (*self.patch_embed.modules(), *self.encoder.modules()):
+            if isinstance(part, nn.Linear | nn.Conv2d):
+                part.to(torch.bfloat16)
+
     def normalise(self, log_mel: Float[Tensor, "batch band frame"]) -> Float[Tensor, "batch band frame"]:
         """A picture in the numbers that the net reads."""
         mean, deviation = self.statistics

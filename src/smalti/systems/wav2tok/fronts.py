@@ -1,0 +1,216 @@
+"""What the net is given: frames of a clip, without its quiet ends, freed of loudness and microphone.
+
+A recording's frames are computed once; the rest works on batches of them, so that clips can be varied in between.
+"""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from smalti.features import (
+    PITCH,
+    RELATIVE_BINS,
+    MelSettings,
+    log_power,
+    melody_frames,
+    mfcc,
+    relative_frames,
+    stft_magnitude,
+)
+from smalti.systems.wav2tok.config import (
+    FrontConfig,
+    MfccFrontConfig,
+    MusicFrontConfig,
+    SpeechFrontConfig,
+    StftFrontConfig,
+)
+
+_RATE = 16_000
+_DECIBEL = 4.342944819  # 10 / ln 10: decibels of power in one neper
+_SLOPE_DB = 4.0  # over which frames fade from heard to unheard in the mean
+_LEAST_DEVIATION = 1e-3
+_CHUNK = 4096
+_SUNG = 0.5  # strength of a pitch that is there, not held
+
+
+@runtime_checkable
+class FrontEnd(Protocol):
+    """Frames of sound. `picture` says which mel bands their numbers are ln powers of, None if they are others."""
+
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def hop(self) -> int: ...
+    @property
+    def bins(self) -> int: ...
+    @property
+    def picture(self) -> MelSettings | None: ...
+
+    def frames(self, samples: Float[Tensor, " sample"]) -> Float[Tensor, "frame bin"]:
+        """One for each hop begun, as they are."""
+        ...
+
+    def sounding(self, frames: Float[Tensor, "frame bin"]) -> range:
+        """Which of them are no quiet ends."""
+        ...
+
+    def normalised(
+        self, frames: Float[Tensor, "batch frame bin"], lengths: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, "batch frame bin"]:
+        """Free of what a clip as a whole is like; zeros behind its length."""
+        ...
+
+
+class SpeechFront:
+    """ln of power in mel bands, pre-emphasised by 0.97; windows of 25 ms on the middle of each 10 ms."""
+
+    sample_rate, hop = _RATE, 160
+
+    def __init__(self, config: SpeechFrontConfig) -> None:
+        self.config = config
+        self.bins, self.picture = config.bands, _bands(config)
+
+    def frames(self, samples: Float[Tensor, " sample"]) -> Float[Tensor, "frame bin"]:
+        """One for each 10 ms begun."""
+        return log_power(samples, self.picture)
+
+    def sounding(self, frames: Float[Tensor, "frame bin"]) -> range:
+        """Frames between the first and last that are no more than `trim_db` below the loudest, with one more around."""
+        if not len(frames) or not self.config.trim_db:
+            return range(len(frames))
+        level = _level(frames)
+        loud = (level >= level.max() - self.config.trim_db).nonzero()[:, 0]
+        return range(max(int(loud[0]) - 1, 0), min(int(loud[-1]) + 2, len(frames)))
+
+    def normalised(
+        self, frames: Float[Tensor, "batch frame bin"], lengths: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, "batch frame bin"]:
+        """Less each band's mean over loud frames, divided by one deviation for all bands."""
+        inside = _inside(frames, lengths)
+        highest = frames.masked_fill(~inside[..., None], -torch.inf).amax(dim=(1, 2), keepdim=True)
+        frames = torch.maximum(frames, highest - self.config.floor_db / _DECIBEL)
+        level = _level(frames)
+        loudest = level.masked_fill(~inside, -torch.inf).amax(dim=1, keepdim=True)
+        weight = torch.sigmoid((level - loudest + self.config.active_db) / _SLOPE_DB) * inside
+        return _standard(frames, (weight / weight.sum(dim=1, keepdim=True))[..., None], inside, shared=True)
+
+
+class MfccFront:
+    """39 cepstral coefficients every 10 ms."""
+
+    sample_rate, hop, bins, picture = _RATE, 160, 39, None
+
+    def frames(self, samples: Float[Tensor, " sample"]) -> Float[Tensor, "frame bin"]:
+        """One for each 10 ms begun."""
+        return mfcc(samples, self.sample_rate)
+
+    def sounding(self, frames: Float[Tensor, "frame bin"]) -> range:
+        """All of them."""
+        return range(len(frames))
+
+    def normalised(
+        self, frames: Float[Tensor, "batch frame bin"], lengths: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, "batch frame bin"]:
+        """Each coefficient with mean 0 and deviation 1 over the clip."""
+        inside = _inside(frames, lengths)
+        return _standard(frames, (inside / lengths.clamp(min=1)[:, None])[..., None], inside, shared=False)
+
+
+class StftFront:
+    """Magnitudes of a short-time Fourier transform, nothing else: the published system's first choice."""
+
+    sample_rate, picture = _RATE, None
+
+    def __init__(self, config: StftFrontConfig) -> None:
+        self.config = config
+        self.hop, self.bins = config.hop, config.n_fft // 2 + 1
+
+    def frames(self, samples: Float[Tensor, " sample"]) -> Float[Tensor, "frame bin"]:
+        """One for each hop begun, on its middle."""
+        n_fft, hop, count = self.config.n_fft, self.hop, -(-len(samples) // self.hop)
+        lead = max(n_fft - hop, 0) // 2
+        padded = functional.pad(samples, (lead, count * hop + n_fft - lead - len(samples)))
+        parts = [torch.zeros(0, self.bins)]
+        for first in range(0, count, _CHUNK):
+            last = min(first + _CHUNK, count)
+            piece = padded[first * hop : (last - 1) * hop + n_fft]
+            parts.append(stft_magnitude(piece[None], n_fft=n_fft, hop=hop, centred=False)[0].T)
+        return torch.cat(parts)
+
+    def sounding(self, frames: Float[Tensor, "frame bin"]) -> range:
+        """All of them."""
+        return range(len(frames))
+
+    def normalised(
+        self, frames: Float[Tensor, "batch frame bin"], lengths: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, "batch frame bin"]:
+        """As they are, with zeros behind each clip."""
+        return torch.where(_inside(frames, lengths)[..., None], frames, 0)
+
+
+class MusicFront:
+    """Pitches of a melody, each blurred over its neighbours, on half semitones."""
+
+    sample_rate, hop, bins, picture = PITCH.sample_rate, PITCH.hop, RELATIVE_BINS, None
+
+    def __init__(self, config: MusicFrontConfig) -> None:
+        self.config = config
+
+    def frames(self, samples: Float[Tensor, " sample"]) -> Float[Tensor, "frame pitch"]:
+        """What is sung in each 40 ms begun, as high as it is."""
+        return melody_frames(samples)
+
+    def sounding(self, frames: Float[Tensor, "frame pitch"]) -> range:
+        """Between the first and the last frame with a pitch of their own; all of them if there is none."""
+        sung = (frames.amax(dim=1) > _SUNG).nonzero()[:, 0]
+        return range(int(sung[0]), int(sung[-1]) + 1) if len(sung) else range(len(frames))
+
+    def normalised(
+        self, frames: Float[Tensor, "batch frame pitch"], lengths: Int64[Tensor, " batch"]
+    ) -> Float[Tensor, "batch frame bin"]:
+        """Less what the clip is measured from."""
+        return relative_frames(frames, lengths, reference=self.config.reference)
+
+
+def find_front(config: FrontConfig) -> FrontEnd:
+    """The front end of these settings."""
+    if isinstance(config, SpeechFrontConfig):
+        return SpeechFront(config)
+    if isinstance(config, MusicFrontConfig):
+        return MusicFront(config)
+    return MfccFront() if isinstance(config, MfccFrontConfig) else StftFront(config)
+
+
+def _inside(frames: Tensor, lengths: Tensor) -> Tensor:
+    return torch.arange(frames.shape[1], device=frames.device) < lengths[:, None]
+
+
+def _level(frames: Tensor) -> Tensor:
+    """Loudness of frames of ln power, dB."""
+    return (frames.logsumexp(dim=-1)) * _DECIBEL
+
+
+def _standard(frames: Tensor, weight: Tensor, inside: Tensor, *, shared: bool) -> Tensor:
+    """Less the weighted mean, over the weighted deviation: of each number, or one of all."""
+    centred = frames - (weight * frames).sum(dim=1, keepdim=True)
+    variance = (weight * centred.square()).sum(dim=1, keepdim=True)
+    variance = variance.mean(dim=2, keepdim=True) if shared else variance
+    found = centred / variance.sqrt().clamp(min=_LEAST_DEVIATION)
+    return torch.where(inside[..., None], found, 0)
+
+
+def _bands(config: SpeechFrontConfig) -> MelSettings:
+    return MelSettings(
+        sample_rate=_RATE,
+        n_fft=400,
+        hop=160,
+        bands=config.bands,
+        low_hz=config.low_hz,
+        high_hz=config.high_hz,
+        norm="sum",
+        unit="sine",
+        aligned="middle",
+    )

@@ -1,0 +1,139 @@
+"""A tokenizer for search: sound as strings of learnt tokens, and how sure it is of them."""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from smalti.core import Audio, Embedding, Tokens, TokenSpec
+from smalti.nn.threads import spread
+from smalti.store import LiveFingerprint
+from smalti.systems.wav2tok.config import ModelConfig
+from smalti.systems.wav2tok.fronts import FrontEnd, find_front
+from smalti.systems.wav2tok.net import Heard, StringNet
+
+_BLOCK, _MARGIN = 1000, 200  # frames heard at once of a long recording, and those at each end that another block gives
+_TOGETHER = 16  # blocks
+
+
+class Wav2Tok:
+    """A `SoftTokenizer` and `Encoder`.
+
+    Every recording is heard alone, so that its tokens are the same bits in any batch; a long one in blocks whose frames
+    are those of the middle. Its quiet ends are not heard: their frames are named as the nearest that is.
+
+    Args:
+        net: what was learnt; put in evaluation mode by whoever passes it.
+        config: of the net.
+    """
+
+    def __init__(self, net: StringNet, config: ModelConfig) -> None:
+        self.net, self.config = net, config
+        self.front: FrontEnd = find_front(config.front)
+        self._fingerprint = LiveFingerprint()
+
+    @property
+    def spec(self) -> TokenSpec:
+        """One code for every `hop` samples."""
+        return TokenSpec(
+            sample_rate=self.sample_rate,
+            hop=self.hop,
+            codebooks=1,
+            vocab=self.config.codebook.tokens,
+            tokenizer=self._fingerprint.of(self.net.state_dict(), f"wav2tok {self.config.model_dump_json()}"),
+        )
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self.front.sample_rate
+
+    @property
+    def hop(self) -> int:
+        """Samples of a token frame."""
+        return self.front.hop * self.config.net.stride
+
+    @property
+    def dim(self) -> int:
+        """Of the vectors."""
+        return self.config.codebook.dim
+
+    def encode(self, audio: Audio) -> Tokens:
+        """The likeliest token of every frame.
+
+        Raises:
+            SpecError: if the audio has another rate.
+        """
+        spec = self.spec
+        rows = [found.codes[0] for found in self._heard(audio)]
+        codes = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)[:, None]
+        return Tokens(codes, spec, audio.lengths)
+
+    def log_probabilities(self, audio: Audio) -> Embedding:
+        """Natural logarithms of every token's chance in every frame; zeros behind an item's own.
+
+        Raises:
+            SpecError: if the audio has another rate.
+        """
+        return self._rows(audio, [found.log_probabilities[0] for found in self._heard(audio)])
+
+    def embed(self, audio: Audio) -> Embedding:
+        """The vectors that tokens are chosen by, of length one; zeros behind an item's own.
+
+        Raises:
+            SpecError: if the audio has another rate.
+        """
+        return self._rows(audio, [found.vectors[0] for found in self._heard(audio)])
+
+    def hear(self, frames: Float[Tensor, "frame bin"]) -> Heard:
+        """What the net makes of frames of the front end; of many of them, in blocks.
+
+        Of each block the middle is taken; all are of one size, and the last one ends with the frames.
+        """
+        if len(frames) <= _BLOCK:
+            return self._net(frames[None])
+        stride = self.config.net.stride
+        frames = torch.cat([frames, frames[-1:].expand(-len(frames) % stride, -1)])
+        starts = [*range(0, len(frames) - _BLOCK, _BLOCK - 2 * _MARGIN), len(frames) - _BLOCK]
+        pieces = [frames[start : start + _BLOCK] for start in starts]
+        parts = [self._net(torch.stack(pieces[i : i + _TOGETHER])) for i in range(0, len(pieces), _TOGETHER)]
+        vectors, logs = (
+            torch.cat([getattr(part, name) for part in parts]) for name in ("vectors", "log_probabilities")
+        )
+        whole = len(frames) // stride
+        owner, place = _owners(torch.tensor(starts) // stride, _BLOCK // stride, _MARGIN // stride, whole)
+        return Heard(vectors[owner, place][None], logs[owner, place][None], torch.tensor([whole]))
+
+    def _rows(self, audio: Audio, rows: list[Tensor]) -> Embedding:
+        return Embedding(torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), -(-audio.lengths // self.hop))
+
+    def _heard(self, audio: Audio) -> Iterator[Heard]:
+        audio.require_rate(self.sample_rate, "this tokenizer")
+        return spread(lambda item: self._alone(item.samples[0]), audio.items())
+
+    def _alone(self, samples: Float[Tensor, " sample"]) -> Heard:
+        count = -(-len(samples) // self.hop)
+        if not count:
+            codebook = self.config.codebook
+            empty = torch.zeros(1, 0, codebook.dim), torch.zeros(1, 0, codebook.tokens)
+            return Heard(*empty, torch.tensor([0]))
+        frames = self.front.frames(samples)
+        span, stride = self.front.sounding(frames), self.config.net.stride
+        first = span.start // stride
+        found = self.hear(frames[first * stride : span.stop])
+        place = (torch.arange(count) - first).clamp(0, found.vectors.shape[1] - 1)
+        return Heard(found.vectors[:, place], found.log_probabilities[:, place], torch.tensor([count]))
+
+    def _net(self, frames: Float[Tensor, "block frame bin"]) -> Heard:
+        lengths = torch.full((len(frames),), frames.shape[1])
+        return self.net(self.front.normalised(frames, lengths), lengths)
+
+
+def _owners(
+    starts: Int64[Tensor, " block"], size: int, margin: int, count: int
+) -> tuple[Int64[Tensor, " place"], Int64[Tensor, " place"]]:
+    """Which block names each place, and where in it: the last one that begins at least a margin before."""
+    places = torch.arange(count)
+    owner = (torch.searchsorted(starts, places - margin, right=True) - 1).clamp(0, len(starts) - 1)
+    return owner, (places - starts[owner]).clamp(0, size - 1)
