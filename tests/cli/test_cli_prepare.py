@@ -32,6 +32,22 @@ def test_a_share_is_held_out_and_features_are_drawn(sounds: Path, capsys: pytest
     assert all(path.is_file() for path in manifest.paths())
 
 
+def test_log_mels_are_written_for_all_that_can_be_heard_and_the_rest_is_told(
+    sounds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sounds / "a" / "broken.wav").write_text("no sound")
+    to, features = sounds.parent / "m.csv", sounds.parent / "features"
+    asked = ["--features", "matpac", "--features-to", str(features), "--hold-out", "0.2", "--workers", "2"]
+    assert run(["prepare", str(sounds), "--to", str(to), *asked, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["files"] == 10 and [one["path"] for one in told["failed"]] == ["a/broken.wav"]
+    listed = [line.split("\t")[0] for line in (features / "train.tsv").read_text().splitlines()[1:]]
+    learnt = [str(path.relative_to(features)) for path in Manifest.read(to).split("train").paths()]
+    assert listed == learnt and len(learnt) == 8
+    assert run(["prepare", str(sounds), "--to", str(to), "--features", "matpac", "--features-to", str(sounds)]) == 2
+    assert "lies within the recordings" in capsys.readouterr().err
+
+
 def test_two_sources_are_one_table_and_their_pictures_lie_apart(
     sounds: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

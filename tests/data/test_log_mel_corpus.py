@@ -1,6 +1,7 @@
 """Log-mels of a corpus: what the front end hears of each recording, none lost, and an interrupted run goes on."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,32 @@ def test_an_interrupted_run_goes_on_and_trusts_whole_files_only(tmp_path: Path) 
     assert prepared(tmp_path, workers=2) == files
     assert [path.read_bytes() for path in files] == whole
     assert [path.stat().st_mtime_ns != then for path, then in zip(files, before, strict=True)] == [True] * 3 + [False]
+
+
+def test_a_run_that_was_killed_leaves_whole_files_only_and_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in enumerate("abcd"):
+        sound(tmp_path / "in" / f"{name}.wav", 8000 + 160 * number)
+    whole = {path.name: path.read_bytes() for path in prepared(tmp_path)}
+    shutil.rmtree(tmp_path / "out")
+    (tmp_path / "m.csv").unlink()
+    replace = Path.replace
+
+    def killed_at_the_third(path: Path, target: Path) -> Path:
+        if target.name == "c.wav.npy":
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", killed_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        prepared(tmp_path)
+    monkeypatch.undo()
+    first = tmp_path / "out" / "a.wav.npy"
+    then = first.stat().st_mtime_ns
+    assert not (tmp_path / "m.csv").exists() and not (tmp_path / "out" / "c.wav.npy").exists()
+    assert {path.name: path.read_bytes() for path in prepared(tmp_path)} == whole
+    assert first.stat().st_mtime_ns == then
 
 
 def test_short_and_silent_recordings_are_kept_and_flagged_and_broken_ones_told(tmp_path: Path) -> None:
