@@ -50,9 +50,8 @@ class Asked:
 
     def heard(self, rows: Sequence[int]) -> "Asked":
         """Those of these rows."""
-        paths, labels, owners, sides = (
-            [one[row] for row in rows] for one in (self.paths, self.labels, self.groups, self.sides)
-        )
+        labels, owners, sides = ([one[row] for row in rows] for one in (self.labels, self.groups, self.sides))
+        paths = [self.paths[row] for row in rows]
         return Asked(paths, labels, self.classes, self.truth[list(rows)], owners, self.way, sides)
 
     def parts(self) -> list[Split]:
@@ -142,7 +141,7 @@ def _rows(manifest: Manifest, side: str, by: str, group: str | None) -> list[dic
 
 
 def _text(label: Any) -> str:
-    return str(int(label)) if isinstance(label, float) and label == int(label) else str(label)
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
 def _classes(label: str, *, several: bool) -> list[str]:

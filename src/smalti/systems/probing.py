@@ -109,10 +109,10 @@ def pool_of(text: str) -> Pool:
     Raises:
         ParameterError: if it is unknown; names the nearest.
     """
-    found = next((pool for pool in POOLS if pool == text), None)
-    if found is None:
-        raise ParameterError(f"pool {text!r} is unknown; {nearest(text, POOLS)}")
-    return found
+    for pool in POOLS:
+        if pool == text:
+            return pool
+    raise ParameterError(f"pool {text!r} is unknown; {nearest(text, POOLS)}")
 
 
 def layers_of(text: str) -> Layers:
