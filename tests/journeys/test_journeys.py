@@ -10,8 +10,10 @@ from journey import (
     TINY_ALM_STAGE1,
     TINY_ALM_STAGE2,
     TINY_GRID_CODEC,
+    TINY_KMEANS,
     TINY_LM,
     TINY_MASKED,
+    TINY_MATPAC,
     TINY_VAE,
     TINY_VOCODER,
     TINY_WAV2TOK,
@@ -38,13 +40,15 @@ SETTINGS = {
     "melgpt/vae": TINY_VAE,
     "melgpt/vae-stage1": TINY_VAE,
     "vocoder/tiny": TINY_VOCODER,
+    "matpac/micro": TINY_MATPAC,
+    "kmeans": TINY_KMEANS,
     "wav2tok/digits": TINY_WAV2TOK,
     "wav2tok/speech": TINY_WAV2TOK,
     "almtokenizer/tiny": TINY_ALM,
     "almtokenizer/stage1": TINY_ALM_STAGE1,
     "almtokenizer/stage2": TINY_ALM_STAGE2,
 }
-PUBLISHED = {"melvq", "almtokenizer", "wav2tok"}  # pages that account for the arguments of a published system
+PUBLISHED = {"melvq", "almtokenizer", "wav2tok", "matpac"}  # pages that account for the arguments of a published system
 VERBS = Path(__file__).parents[2] / "src" / "smalti" / "cli"
 
 
