@@ -1,8 +1,9 @@
 """What MATPAC costs beside its peers, in one run: CPU seconds of one thread, the median of three, random weights.
 
-    python benchmarks/matpac.py [embed] [small]
+    python benchmarks/matpac.py [embed] [train] [small]
 
 embed   clips of 10 s at the published sizes, alone and eight together: fp32 and bf16, the plain loop, transformers' AST
+train   a step of MATPAC++ at the published sizes, four crops: fp32 and bf16
 small   the same with a small net and short clips, which says only that the script runs
 
 The plain loop takes clip by clip and chunk by chunk and writes the attention matrix out, as the published code does.
@@ -20,13 +21,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from smalti.config import load_settings
 from smalti.core import Audio
-from smalti.systems.matpac import EncoderNet, MatpacEncoder, ModelConfig
+from smalti.systems.matpac import EncoderNet, MatpacConfig, MatpacEncoder, MatpacRecipe, ModelConfig
 from smalti.systems.matpac.config import EncoderConfig
 from smalti.systems.matpac.hearing import picture_of
+from smalti.systems.registry import find_preset
 
 RATE, SMALL = 16_000, "small"
-PARTS = {"embed": lambda small: embed(small=small)}
+PARTS = {"embed": lambda small: embed(small=small), "train": lambda small: train(small=small)}
 
 
 def main() -> None:
@@ -115,6 +118,33 @@ def peers(clips: int, *, small: bool) -> Iterator[tuple[str, float]]:
     picture = torch.randn(clips, model.config.max_length, model.config.num_mel_bins)
     with torch.no_grad():
         yield "transformers ASTModel, fp32", median(lambda: model(picture), 1 if clips > 1 else 3)
+
+
+def train(*, small: bool) -> None:
+    """A step in either precision."""
+    spent = {precision: step_seconds(precision, small=small) for precision in ("32", "bf16")}
+    for precision, seconds in spent.items():
+        times = spent["32"] / seconds
+        print(f"MATPAC++, a step of 4 crops, {precision:<6}{seconds:>9.2f} CPU s{times:>8.2f}x the fp32 step")
+
+
+def step_seconds(precision: str, *, small: bool) -> float:
+    """CPU seconds of a step, batch and update included."""
+    sizes = [
+        "model.encoder.width=32", "model.encoder.layers=2", "model.encoder.heads=2", "predictor.width=16",
+        "predictor.layers=1", "predictor.heads=2", "prototypes.prototypes=16", "prototypes.hidden=16",
+    ]  # fmt: skip
+    brief = ["train.epochs=0", "train.steps=10", "train.batch=4", "engine.devices=1", f'engine.precision="{precision}"']
+    config = load_settings(MatpacConfig, find_preset("matpac/base-plus")[1], [*brief, *(sizes if small else [])])
+    generator = torch.Generator().manual_seed(0)
+    recipe = MatpacRecipe(config, [0.1 * torch.randn(10 * RATE, generator=generator) for _ in range(4)])
+    steps = iter(range(10))
+
+    def once() -> None:
+        number = next(steps)
+        recipe.step(recipe.batch(number), number)
+
+    return median(once)
 
 
 if __name__ == "__main__":

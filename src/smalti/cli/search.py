@@ -22,7 +22,7 @@ def search(
     folder: Annotated[Path, typer.Argument(metavar="INDEX", help="What `smalti index` made.")],
     audio: Annotated[list[str], typer.Argument(metavar="AUDIO", help="Recordings to look for.")],
     top: Annotated[int, typer.Option(help="Hits wanted.", min=1)] = 10,
-    candidates: Annotated[int, typer.Option(help="Passages compared in full; more is slower and surer.", min=1)] = 200,
+    candidates: Annotated[int, typer.Option(help="Passages compared in full; more is slower and surer.", min=1)] = 1000,
     exhaustive: Annotated[bool, typer.Option("--exhaustive", help="Compare all passages: the truth, slowly.")] = False,
     inside: Annotated[bool, typer.Option("--inside", help="Look inside short recordings too.")] = False,
     soft: Annotated[int, typer.Option(help="Nearest passages put in order by soft score; 0 for none.", min=0)] = 200,

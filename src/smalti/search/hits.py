@@ -30,7 +30,7 @@ class SearchSettings:
     """
 
     top: int = 10
-    candidates: int = 200
+    candidates: int = 1000
     exhaustive: bool = False
     inside: bool = False
     soft: int = 200
