@@ -29,10 +29,10 @@ def test_melodies_are_made_of_a_folder_of_notes(notes: Path, capsys: pytest.Capt
     asked = ["--count", "4", "--notes", "3:4", "--hold-out", "0.25", "--seed", "7", "--json"]
     assert run(["melodies", str(notes), "--to", str(notes.parent / "made"), *asked]) == 1
     told = json.loads(capsys.readouterr().out)
-    assert told["files"] == 16 and told["melodies"] == 4 and told["notes"] == 3 and told["left_out"] == []
+    assert told["files"] == 22 and told["melodies"] == 4 and told["notes"] == 3 and told["left_out"] == []
     assert [Path(one["path"]).name for one in told["failed"]] == ["text.wav"]
     manifest = Manifest.read(Path(told["manifest"]))
-    assert manifest.rows == 16 and all(path.is_file() for path in manifest.paths())
+    assert manifest.rows == 22 and all(path.is_file() for path in manifest.paths())
     assert manifest.split("test").rows == 4
 
 

@@ -44,7 +44,7 @@ REFUSALS = {
         "give more of it",
     ),
     "a codec for a model": ("generate {codec} --seconds 1 --to {out}/x.wav", "wanted a language model"),
-    "a model for a codec": ("encode {lm} {clip} --to {out}/x.smt", "wanted a codec"),
+    "a model for a codec": ("encode {lm} {clip} --to {out}/x.smt", "wanted a tokenizer"),
     "another codec's file": ("decode {codec} {mulaw} --to {out}/x.wav", "belong to another tokenizer"),
     "another codec's store": ("decode mulaw {tokens} --to {out}/x", "belong to another tokenizer"),
     "a WAV for a run": ("encode {clip} {clip} --to {out}/x.smt", "is a .flac file, wanted a run folder"),

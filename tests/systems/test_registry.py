@@ -11,13 +11,15 @@ from smalti.systems import SYSTEMS, load, load_codec, load_lm
 from smalti.systems.registry import find_preset, presets, system_of
 
 
-def test_every_system_that_learns_has_a_tiny_preset_that_reads() -> None:
+def test_every_system_that_learns_has_presets_and_all_of_them_read() -> None:
     for name, system in SYSTEMS.items():
-        if system.learning is None:
-            continue
-        found, path = find_preset(f"{name}/tiny")
-        settings = load_settings(system.learning.settings(), path)
-        assert found == name and to_toml(settings).startswith(f'system = "{name}"\n')
+        own = [preset for preset in presets() if preset.startswith(f"{name}/")]
+        assert bool(own) == (system.learning is not None)
+        for preset in own:
+            assert system.learning is not None
+            found, path = find_preset(preset)
+            settings = load_settings(system.learning.settings(), path)
+            assert found == name and to_toml(settings).startswith(f'system = "{name}"\n')
 
 
 def test_what_was_trained_loads_as_what_it_is(journey: Journey) -> None:
@@ -45,7 +47,8 @@ def test_what_is_no_run_is_refused_with_what_was_found_and_what_is_near(journey:
         tmp_path / "empty": "is an empty folder, wanted a run folder",
         tmp_path / "sound.wav": r"is a \.wav file, wanted a run folder",
         journey.tokens: r"is a token store, wanted a run folder; did you mean '.*/tokens/tokenizer'",
-        journey.sounds.parent / "codek": r"is not there.*did you mean 'codec'\? runs beside it: .*codec, gpt, lm, ",
+        journey.sounds.parent
+        / "codek": r"is not there.*did you mean 'codec'\? runs beside it: .*codec, gpt, kmeans, lm, ",
         journey.codec / "checkpoints": r"is a folder without config\.toml",
     }
     for path, message in refusals.items():

@@ -1,4 +1,4 @@
-"""What MATPAC learns from: log-mels of recordings, kept in memory, and crops of them whatever their length."""
+"""What MATPAC learns from: log-mels of recordings, of sound or of files, and crops of them whatever their length."""
 
 import itertools
 from collections import defaultdict
@@ -11,23 +11,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from smalti.config import mix
+from smalti.core import DataError
 from smalti.data.batches import step_generator
+from smalti.data.log_mels import LogMels
 from smalti.data.manifest import Manifest
-from smalti.data.waveforms import (
-    ManifestRecordings,
-    Piece,
-    Recordings,
-    WaveformRecordings,
-    held_out,
-    pieces,
-    read_padded,
-)
-from smalti.features import SILENCE, power_log_mel
+from smalti.data.waveforms import Piece
+from smalti.features import SILENCE
 from smalti.systems.matpac.config import ModelConfig
 from smalti.systems.matpac.masking import shuffled
 from smalti.systems.matpac.pretraining import TrainConfig
 
-_PIECE_SECONDS = 20.0
 _FILL = 3  # so that what fills a crop is drawn apart from everything else
 
 
@@ -48,9 +41,10 @@ class LogMelClips:
     """Recordings as log-mels.
 
     Attributes:
-        recordings: the sound.
         training: pieces of the recordings for training.
         held_out: positions of the other recordings.
+        trains: of every recording, whether it is for training.
+        frames: of every recording.
         sets: of every recording the set that it belongs to.
         labels: of every recording; None where there is none.
     """
@@ -74,25 +68,19 @@ class LogMelClips:
             DataError: if there is nothing to learn from.
         """
         self._model, self._train = model, train
-        self._picture = model.picture.settings()
         self._patch = model.encoder.patch[1]
-        rate, hop = self._picture.sample_rate, self._picture.hop
-        self.recordings: Recordings = (
-            ManifestRecordings(source, rate)
-            if isinstance(source, Manifest)
-            else WaveformRecordings(source, held_out=held_out_waveforms)
-        )
-        self.training = pieces(self.recordings, hop=hop, longest=int(_PIECE_SECONDS * rate / hop))
-        self.held_out = held_out(self.recordings)
-        count = len(self.recordings.samples)
+        self._mels = LogMels(source, picture=model.picture.settings(), memory=train.memory, held_out=held_out_waveforms)
+        self.training, self.held_out = self._mels.training, self._mels.held_out
+        self.trains, self.frames = self._mels.trains, self._mels.frames
+        if not self.training:
+            raise DataError("found no recording to learn from, wanted one whose split is train; check the manifest")
+        count = len(self.frames)
         self.labels = source.labels() if isinstance(source, Manifest) else [None] * count
         self.sets = _column(source, train.sets) if isinstance(source, Manifest) else [""] * count
         self._members: defaultdict[str, list[Piece]] = defaultdict(list)
         for piece in self.training:
             self._members[self.sets[piece.clip]].append(piece)
         self._ends = _chances(self.training, self.sets, train.balance).cumsum(0)
-        self._room = train.memory * 2**20
-        self._kept: dict[Piece, Tensor] = {}
 
     @property
     def tokens(self) -> int:
@@ -112,26 +100,16 @@ class LogMelClips:
 
     def names(self, step: int, *, rank: int = 0, world: int = 1) -> list[str]:
         """Recordings that the crops of a step begin in."""
-        return [self.recordings.name(piece.clip) for piece, _ in self._drawn(step, rank, world)]
+        return [self._mels.name(piece.clip) for piece, _ in self._drawn(step, rank, world)]
 
     def log_mel(self, piece: Piece) -> Float[Tensor, "band frame"]:
-        """A piece as the encoder hears it, silence behind the recording up to a whole patch; kept if there is room."""
-        if piece in self._kept:
-            return self._kept[piece]
-        hop, frames = self._picture.hop, -(-piece.frames // self._patch) * self._patch
-        count = (frames - 1) * hop + self._picture.n_fft
-        sound = read_padded(self.recordings, piece.clip, piece.first * hop, count)
-        found = power_log_mel(sound[None], self._picture)[0]
-        if found.nbytes <= self._room:
-            self._room -= found.nbytes
-            self._kept[piece] = found
-        return found
+        """A piece as the encoder hears it, silence behind the recording up to a whole patch."""
+        return self._mels.crop(piece, count=-(-piece.frames // self._patch) * self._patch)
 
     def whole(self, clip: int) -> Float[Tensor, "band frame"]:
         """A recording, at most its first 20 seconds."""
-        hop = self._picture.hop
-        most = int(_PIECE_SECONDS * self._picture.sample_rate / hop)
-        return self.log_mel(Piece(clip, 0, max(min(most, -(-self.recordings.samples[clip] // hop)), 1)))
+        first = next(iter(self._mels.pieces(clip)), Piece(clip, 0, 1))
+        return self.log_mel(first)
 
     def beginning(self, clip: int) -> Float[Tensor, "band frame"]:
         """A crop from the beginning of a recording that is not for training; filled up from others like it."""

@@ -36,8 +36,8 @@ def online_accuracy(net: EncoderNet, clips: LogMelClips, train: TrainConfig) -> 
     No label is learnt from. Nothing is said of sets in which nothing labelled is kept out, or nothing is left.
     """
     sides: defaultdict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    for clip, trains in enumerate(clips.recordings.trains):
-        if clips.labels[clip] and clips.recordings.samples[clip]:
+    for clip, trains in enumerate(clips.trains):
+        if clips.labels[clip] and clips.frames[clip]:
             sides[clips.sets[clip]][not trains].append(clip)
     found: dict[str, float] = {}
     for name, (known, asked) in sorted(sides.items()):
