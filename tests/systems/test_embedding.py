@@ -120,3 +120,19 @@ def frames_of(run: RunName, path: Path) -> torch.Tensor:
     """The frames of a recording alone."""
     encoder = load_encoder(run)
     return encoder.embed(read(path, sample_rate=encoder.sample_rate)).frames[0]
+
+
+def test_layers_are_columns_of_one_hearing_and_the_last_is_what_is_given_unasked(
+    journey: Journey, tmp_path: Path
+) -> None:
+    embed(journey.matpac, data=journey.sounds, to=tmp_path / "all.npz", layers="all")
+    embed(journey.matpac, data=journey.sounds, to=tmp_path / "last.npz")
+    embed(journey.matpac, data=journey.sounds, to=tmp_path / "max.npz", pool="max", layers=[1])
+    every, last, most = (columns(tmp_path / f"{name}.npz") for name in ("all", "last", "max"))
+    assert every.keys() == {"path", "label", "mean_1", "mean_2", "deviation_1", "deviation_2"}
+    assert most.keys() == {"path", "label", "max_1"}
+    np.testing.assert_allclose(every["mean_2"], last["mean"], atol=1e-5)
+    assert (np.array(most["max_1"]) >= np.array(every["mean_1"]) - 1e-5).all()
+    for wrong in ({"layers": [3]}, {"layers": "all", "pool": "none"}):
+        with pytest.raises(ParameterError, match="layers"):
+            embed(journey.matpac, data=journey.sounds, to=tmp_path / "no.npz", **wrong)

@@ -204,7 +204,8 @@ def probe(
     """Ask an encoder for classes it was never told, beside random weights and log-mel statistics."""
     from smalti.evaluate.probing import ProbeSettings
     from smalti.systems.hearing import Heard
-    from smalti.systems.probing import ProbeChoices, evaluate_probe, layers_of, pool_of
+    from smalti.systems.layers import layers_of
+    from smalti.systems.probing import ProbeChoices, evaluate_probe, pool_of
 
     choices = ProbeChoices(
         by=by,

@@ -9,15 +9,16 @@ from typing import Literal
 import torch
 
 from smalti.core import Audio, Codec, DataError, Encoder, LanguageModel, LatentLM, ParameterError, SpecError
-from smalti.evaluate.vectors import batches, embeddings
+from smalti.evaluate.vectors import batches, layer_embeddings
 from smalti.systems.hearing import RunName, heard_as
+from smalti.systems.layers import Layers, chosen_layers
 from smalti.systems.registry import CONFIG, TOKENIZER, find_run, load, load_codec_of, load_encoder, load_lm
 from smalti.systems.sources import sounds
 from smalti.systems.transcoding import recordings, require_one_source
 from smalti.systems.vector_tables import Numbers, write_frames, write_recordings
 from smalti.transcode.files import Progress, no_progress
 
-Pool = Literal["mean", "none"]
+Pool = Literal["mean", "max", "none"]
 Clips = Iterable[tuple[int, Audio]]
 
 
@@ -64,12 +65,14 @@ def embed(
     data: Path | None = None,
     to: Path,
     pool: Pool = "mean",
+    layers: Layers = "last",
     progress: Progress = no_progress,
 ) -> EmbedReport:
     """Save the vectors of every recording, complete or not at all; those that cannot be read are listed.
 
     One row a recording, with `path` and `label` (if there are any): of an encoder `mean` and `deviation` over its
-    frames, of a language model whose clips have latents `mean` and `log_variance` of its belief. One row a frame, if
+    frames, or their `max`; of layers that are named `mean_1`, `deviation_1` and so on; of a language model whose clips
+    have latents `mean` and `log_variance` of its belief. One row a frame, if
     asked for: see `smalti.systems.vector_tables.write_frames`. Memory grows with the longest recording; and with the
     number of recordings where each is a row.
 
@@ -78,7 +81,8 @@ def embed(
         audio: recordings.
         data: a manifest of recordings, in place of `audio`.
         to: a .npz or .parquet file.
-        pool: "mean" keeps a row for each recording, "none" one for each frame.
+        pool: "mean" and "max" keep a row for each recording, "none" one for each frame.
+        layers: of an encoder of several: "last", "all", or numbers from 1.
         progress: told (recordings done, in all).
     Raises:
         ParameterError: for another suffix, both or neither of `audio` and `data`, or frames of what has none.
@@ -89,7 +93,7 @@ def embed(
     if to.suffix not in (".npz", ".parquet"):
         raise ParameterError(f"{to} ends in {to.suffix or 'nothing'}, wanted .npz or .parquet; name such a file")
     require_one_source(audio, data)
-    source = _opened(run, pool)
+    source = _opened(run, pool, layers)
     manifest, failed = recordings(audio, data)
     refused: list[dict[str, str]] = [*failed]
     lengths: list[int] = []
@@ -103,7 +107,7 @@ def embed(
         if not lengths:
             raise DataError("; ".join(one["reason"] for one in refused[:3]))
 
-    vectors = (write_recordings if pool == "mean" else write_frames)(to, manifest, heard())
+    vectors = (write_frames if pool == "none" else write_recordings)(to, manifest, heard())
     spent, seconds = time.perf_counter() - begin, sum(lengths) / source.sample_rate
     return EmbedReport(
         files=len(lengths),
@@ -125,14 +129,19 @@ class _Source:
     rows: Callable[[Clips], Iterator[tuple[int, Audio, Numbers]]]
 
 
-def _opened(run: RunName, pool: Pool) -> _Source:
+def _opened(run: RunName, pool: Pool, layers: Layers) -> _Source:
     name = heard_as(run).run
     if not _is_language_model(name):
         encoder = load_encoder(run)
-        return _Source(encoder.sample_rate, encoder.dim, lambda clips: _encoded(encoder, clips, pool))
+        chosen = chosen_layers(encoder, layers)
+        if pool == "none" and len(chosen) > 1:
+            raise ParameterError(f"found layers {list(chosen)} with pool none, wanted one; a frame is one vector")
+        return _Source(encoder.sample_rate, encoder.dim, lambda clips: _encoded(encoder, clips, pool, chosen))
     lm, codec = load_latent_lm(name)
-    if pool == "none":
-        raise ParameterError(f"{name} has one latent for each recording, found pool none; leave it out")
+    if pool != "mean" or layers != "last":
+        raise ParameterError(
+            f"{name} has one latent for each recording, found pool {pool}, layers {layers}; leave them"
+        )
     return _Source(codec.spec.sample_rate, lm.latent, lambda clips: _inferred(lm, codec, clips))
 
 
@@ -142,13 +151,20 @@ def _is_language_model(name: str | Path) -> bool:
     return (folder / CONFIG).is_file() and isinstance(load(folder), LanguageModel)
 
 
-def _encoded(encoder: Encoder, clips: Clips, pool: Pool) -> Iterator[tuple[int, Audio, Numbers]]:
-    for row, sound, frames in embeddings(encoder, clips):
+def _encoded(
+    encoder: Encoder, clips: Clips, pool: Pool, layers: tuple[int, ...]
+) -> Iterator[tuple[int, Audio, Numbers]]:
+    for row, sound, heard in layer_embeddings(encoder, clips, layers):
+        named = dict(zip([f"_{layer}" for layer in layers] or [""], heard, strict=True))
         if pool == "none":
-            seconds = torch.arange(len(frames), dtype=torch.float64) * (encoder.hop / encoder.sample_rate)
-            yield row, sound, {"frames": frames, "seconds": seconds}
+            seconds = torch.arange(len(heard[0]), dtype=torch.float64) * (encoder.hop / encoder.sample_rate)
+            yield row, sound, {"frames": heard[0], "seconds": seconds}
+        elif pool == "max":
+            yield row, sound, {f"max{name}": frames.amax(0) for name, frames in named.items()}
         else:
-            yield row, sound, {"mean": frames.mean(0), "deviation": frames.std(0, unbiased=False)}
+            means = {f"mean{name}": frames.mean(0) for name, frames in named.items()}
+            spread = {f"deviation{name}": frames.std(0, unbiased=False) for name, frames in named.items()}
+            yield row, sound, {**means, **spread}
 
 
 def _inferred(lm: LatentLM, codec: Codec, clips: Clips) -> Iterator[tuple[int, Audio, Numbers]]:

@@ -1,24 +1,22 @@
 """How well an encoder's vectors tell classes, by the name of a run, always beside what nobody had to learn."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from smalti.core import Encoder, LayeredEncoder, ParameterError, nearest
+from smalti.core import ParameterError, nearest
 from smalti.evaluate.pooling import POOLS, Pool
 from smalti.evaluate.probing import VOTERS, Figure, ProbeFigures, ProbeSettings, Question, ask
 from smalti.evaluate.reports import to_json
 from smalti.systems.encoders import NamedEncoder, named_encoder
 from smalti.systems.hearing import RunName, heard_as
+from smalti.systems.layers import Layers, chosen_layers
 from smalti.systems.probe_rows import Asked, asked
 from smalti.systems.probe_vectors import HeardRows, Listener, hear
 from smalti.systems.registry import LOG_MEL
 from smalti.systems.unlearnt import load_unlearnt
 from smalti.transcode.files import Progress, no_progress
-
-Layers = Literal["last", "all"] | Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,39 +113,9 @@ def pool_of(text: str) -> Pool:
     raise ParameterError(f"pool {text!r} is unknown; {nearest(text, POOLS)}")
 
 
-def layers_of(text: str) -> Layers:
-    """`last`, `all`, or numbers such as `1,6,12`.
-
-    Raises:
-        ParameterError: if it is none of these.
-    """
-    if text == "last" or text == "all":
-        return text
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise ParameterError(f"found layers {text!r}, wanted last, all, or numbers such as 1,6,12")
-    return [int(part) for part in parts]
-
-
 def _listener(named: NamedEncoder, choices: ProbeChoices) -> Listener:
-    layers = _layers(named.encoder, choices.layers)
+    layers = chosen_layers(named.encoder, choices.layers)
     return Listener(named.encoder, named.fingerprint, layers, choices.pool)
-
-
-def _layers(encoder: Encoder, wanted: Layers) -> tuple[int, ...]:
-    """Numbers of the layers, ascending; none for an encoder as it is.
-
-    Raises:
-        ParameterError: if it does not have them.
-    """
-    if wanted == "last":
-        return ()
-    if not isinstance(encoder, LayeredEncoder):
-        raise ParameterError(f"found layers {wanted} of an encoder that has one; leave them out")
-    chosen = range(1, encoder.layers + 1) if wanted == "all" else sorted({int(layer) for layer in wanted})
-    if not chosen or min(chosen) < 1 or max(chosen) > encoder.layers:
-        raise ParameterError(f"found layers {list(chosen)}, wanted some of 1…{encoder.layers}; choose in that range")
-    return tuple(chosen)
 
 
 def _beside(run: RunName, named: NamedEncoder, choices: ProbeChoices) -> dict[str, Listener]:
