@@ -185,5 +185,9 @@ def test_two_processes_learn_what_one_learns_of_the_same_crops(tmp_path: Path) -
     )
     for name, value in alone.items():
         assert torch.equal(first[name], second[name])
-        torch.testing.assert_close(first[name], value, atol=1e-5, rtol=0)
+        together = first[name]
+        if name.endswith("attn.qkv.bias"):
+            # a bias of keys changes no attention: its gradient is rounding alone, which Adam makes as large as any
+            value, together = (torch.cat([one.chunk(3)[0], one.chunk(3)[2]]) for one in (value, together))
+        torch.testing.assert_close(together, value, atol=1e-5, rtol=0)
     assert (tmp_path / "1" / "signs.txt").read_text() == (tmp_path / "2" / "signs.txt").read_text()
