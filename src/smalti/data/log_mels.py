@@ -13,11 +13,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smalti.core import DataError
+from smalti.data.kept import Kept
 from smalti.data.manifest import Manifest
-from smalti.data.waveforms import ManifestRecordings, Piece, Recordings, WaveformRecordings, read_padded
+from smalti.data.waveforms import ManifestRecordings, Piece, Recordings, WaveformRecordings, cut, read_padded
+from smalti.data.waveforms import held_out as positions_held_out
 from smalti.features import SILENCE, MelSettings, is_log_mel, open_log_mel, power_log_mel, power_mel_frames
 
 _PIECE_SECONDS = 20.0
+_LEAST_VARIANCE = 1e-10  # so that silence can be divided by its deviation
 
 
 class LogMels:
@@ -46,17 +49,16 @@ class LogMels:
             memory: MiB of log-mels of sound to keep.
             held_out: how many of the waveforms, the last ones, are kept out of training.
         """
-        self._picture, self._room = picture, memory * 2**20
+        self._picture, self._kept = picture, Kept(memory)
         self._recordings: Recordings = (
             ManifestRecordings(source, picture.sample_rate)
             if isinstance(source, Manifest)
             else WaveformRecordings(source, held_out=held_out)
         )
         self._files = _files(source) if isinstance(source, Manifest) else [None] * len(source)
-        self._kept: dict[Piece, Tensor] = {}
         self.trains = self._recordings.trains
         self.frames = [-(-count // picture.hop) for count in self._recordings.samples]
-        self.held_out = [clip for clip, trains in enumerate(self.trains) if not trains]
+        self.held_out = positions_held_out(self._recordings)
         self.training = [piece for clip, trains in enumerate(self.trains) if trains for piece in self.pieces(clip)]
 
     def name(self, clip: int) -> str:
@@ -66,8 +68,7 @@ class LogMels:
     def pieces(self, clip: int) -> list[Piece]:
         """A recording in pieces of at most 20 seconds."""
         longest = int(_PIECE_SECONDS * self._picture.sample_rate / self._picture.hop)
-        starts = range(0, self.frames[clip], longest)
-        return [Piece(clip, first, min(longest, self.frames[clip] - first)) for first in starts]
+        return cut(clip, frames=self.frames[clip], longest=longest)
 
     def crop(
         self, piece: Piece, *, first: int = 0, count: int | None = None, fill: float = SILENCE
@@ -87,24 +88,29 @@ class LogMels:
         if begin >= stop:
             return torch.full((self._picture.bands, end - first), fill)
         path = self._files[piece.clip]
-        found = self._heard(piece)[:, begin:stop] if path is None else self._given(path, piece, begin, stop)
+        if path is None:
+            found = self._kept.get(piece, lambda: self._heard(piece))[:, begin:stop]
+        else:
+            found = self._given(path, piece, begin, stop)
         return torch.nn.functional.pad(found, (begin - first, end - stop), value=fill)
 
-    def statistics(self) -> tuple[float, float]:
+    def statistics(self, *, multiple: int = 1) -> tuple[float, float]:
         """Mean and standard deviation of all cells of what is for training, each recording read once.
 
+        Args:
+            multiple: pieces are counted with silence behind them up to so many frames.
         Raises:
             DataError: if there is nothing for training, or it cannot be read.
         """
         count, total, squares = 0, 0.0, 0.0
         for piece in self.training:
-            cells = self.crop(piece).double()
+            cells = self.crop(piece, count=-(-piece.frames // multiple) * multiple).double()
             count, total = count + cells.numel(), total + float(cells.sum())
             squares += float(cells.square().sum())
         if not count:
             raise DataError("found no recording to learn from, wanted one whose split is train; check the manifest")
         mean = total / count
-        return mean, max(squares / count - mean**2, 0.0) ** 0.5
+        return mean, max(squares / count - mean**2, _LEAST_VARIANCE) ** 0.5
 
     def _given(self, path: Path, piece: Piece, begin: int, stop: int) -> Float[Tensor, "band frame"]:
         file = open_log_mel(path, self._picture)
@@ -117,16 +123,10 @@ class LogMels:
 
     def _heard(self, piece: Piece) -> Float[Tensor, "band frame"]:
         """A whole piece, so that its numbers never depend on which part of it was asked for."""
-        if piece in self._kept:
-            return self._kept[piece]
         hop, n_fft = self._picture.hop, self._picture.n_fft
         count = (piece.frames - 1) * hop + n_fft
         samples = read_padded(self._recordings, piece.clip, piece.first * hop, count)
-        found = power_log_mel(samples[None], self._picture)[0]
-        if found.nbytes <= self._room:
-            self._room -= found.nbytes
-            self._kept[piece] = found
-        return found
+        return power_log_mel(samples[None], self._picture)[0]
 
 
 def _files(manifest: Manifest) -> list[Path | None]:

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from smalti.data.kept import Kept
 from smalti.data.waveforms import Piece, Recordings, held_out, pieces, read_padded
 
 _PIECE_SECONDS = 20.0
@@ -35,8 +36,7 @@ class SoundPieces:
             DataError: if there is nothing to learn from.
         """
         self.recordings, self._hop, self._normalise = recordings, hop, normalise
-        self._room = memory * 2**20
-        self._kept: dict[Piece, Tensor] = {}
+        self._kept = Kept(memory)
         self.training = pieces(recordings, hop=hop, longest=int(_PIECE_SECONDS * sample_rate / hop))
         self.held_out = held_out(recordings)
 
@@ -47,7 +47,7 @@ class SoundPieces:
 
     def crop(self, piece: Piece, *, first: int, count: int) -> Float[Tensor, " sample"]:
         """Samples `first` to `first + count` of a piece; silence beyond the piece's ends."""
-        whole = self._read(piece)
+        whole = self._kept.get(piece, lambda: self._read(piece))
         around = torch.zeros(count)
         low, high = max(first, 0), min(first + count, len(whole))
         if low < high:
@@ -55,13 +55,8 @@ class SoundPieces:
         return around
 
     def _read(self, piece: Piece) -> Float[Tensor, " sample"]:
-        if piece in self._kept:
-            return self._kept[piece]
         samples = read_padded(self.recordings, piece.clip, piece.first * self._hop, piece.frames * self._hop)
         peak = float(samples.abs().max())
         if self._normalise and peak > _SILENT:
             samples = samples * (_PEAK / peak)
-        if samples.nbytes <= self._room:
-            self._room -= samples.nbytes
-            self._kept[piece] = samples
         return samples

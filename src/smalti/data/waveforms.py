@@ -91,11 +91,21 @@ def pieces(recordings: Recordings, *, hop: int, longest: int) -> list[Piece]:
     """
     found: list[Piece] = []
     for clip, (samples, trains) in enumerate(zip(recordings.samples, recordings.trains, strict=True)):
-        frames = -(-samples // hop) if trains else 0
-        found.extend(Piece(clip, first, min(longest, frames - first)) for first in range(0, frames, longest))
+        found += cut(clip, frames=-(-samples // hop), longest=longest) if trains else []
     if not found:
         raise DataError("found no recording to learn from, wanted one whose split is train; check the manifest")
     return found
+
+
+def cut(clip: int, *, frames: int, longest: int) -> list[Piece]:
+    """One recording of so many frames in pieces of at most `longest`."""
+    return [Piece(clip, first, min(longest, frames - first)) for first in range(0, frames, longest)]
+
+
+def evenly(clips: Sequence[int], most: int) -> list[int]:
+    """At most so many of them, evenly chosen, the first and the last among them."""
+    count = min(len(clips), most)
+    return [clips[round(i * (len(clips) - 1) / max(count - 1, 1))] for i in range(count)]
 
 
 def held_out(recordings: Recordings) -> list[int]:
@@ -106,8 +116,7 @@ def held_out(recordings: Recordings) -> list[int]:
 def beginnings(recordings: Recordings, clips: Sequence[int], *, sample_rate: int, most: int) -> list[Audio]:
     """The first ten seconds of some of these recordings, evenly chosen, that have sound."""
     sounding = [clip for clip in clips if recordings.samples[clip] > 0]
-    count = min(len(sounding), most)
-    chosen = [sounding[round(i * (len(sounding) - 1) / max(count - 1, 1))] for i in range(count)]
+    chosen = evenly(sounding, most)
     return [Audio.single(recordings.read(clip, 0, _BEGINNING * sample_rate), sample_rate) for clip in chosen]
 
 

@@ -13,7 +13,7 @@ from smalti.search import Hit, SearchSettings
 from smalti.systems.retrieval import evaluate_index
 from smalti.systems.searching import index, search
 
-_COLLECTION, _QUERIES = 400, 40
+_PARTS = (("train", 400), ("test", 40))  # most recordings to be found, and queries
 _SHOWN, _TOP = 6, 3
 _LONGEST = 10.0  # seconds of a player
 
@@ -79,12 +79,13 @@ def find(run: Path, data: Path, *, to: Path, own: Sequence[Path] = ()) -> Findin
     return Finding(scores, tuple(_query(name, path, hits[str(path)]) for name, path in asked if str(path) in hits))
 
 
-_PARTS = (("train", _COLLECTION), ("test", _QUERIES))
+def evenly(rows: int, most: int) -> list[int]:
+    """At most so many of the rows, evenly taken from the first on."""
+    return [i * rows // min(rows, most) for i in range(min(rows, most))]
 
 
 def _some(manifest: Manifest, most: int) -> Manifest:
-    count = min(manifest.rows, most)
-    return manifest.select([row * manifest.rows // count for row in range(count)])
+    return manifest.select(evenly(manifest.rows, most))
 
 
 def _written(manifest: Manifest, to: Path) -> Path:

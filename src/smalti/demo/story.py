@@ -15,7 +15,7 @@ from smalti.audio import inspect, read
 from smalti.config import load_settings
 from smalti.core import Audio, Codec, Condition, TokenLM, Tokens, need
 from smalti.data.manifest import Manifest
-from smalti.demo.finding import find
+from smalti.demo.finding import evenly, find
 from smalti.demo.progress import Narrator
 from smalti.demo.report import Passage, Sounds, write_report
 from smalti.demo.sounds import Material, built_in, own
@@ -166,7 +166,7 @@ def _references(
 ) -> References:
     """Real clips and tokens to hold the model against; at most 400 of each, evenly taken."""
     training, held_out = manifest.split("train"), manifest.split("test")
-    rows = _evenly(training.rows, 8 * _MOST_REFERENCES)
+    rows = evenly(training.rows, 8 * _MOST_REFERENCES)
     known = {str(path): row for row, path in enumerate(manifest.table["path"].to_pylist())}
     conditions = manifest.conditions(model.schema)
     splits = manifest.table["split"].to_pylist()
@@ -194,10 +194,6 @@ def _references(
 def _labelled(manifest: Manifest, row: int, codec: Codec) -> LabelledClip:
     audio = read(manifest.path(row), sample_rate=codec.spec.sample_rate, seconds=_LONGEST_CLIP)
     return LabelledClip(audio.samples[0], manifest.labels()[row])
-
-
-def _evenly(rows: int, most: int) -> list[int]:
-    return [i * rows // min(rows, most) for i in range(min(rows, most))]
 
 
 def _passage(model: TokenLM, codec: Codec, sweep: Sweep, *, seed: int) -> Passage:

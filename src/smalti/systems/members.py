@@ -25,11 +25,13 @@ class Learning:
         settings: gives the class of its settings; they hold `train.steps`, `train.seed`, `cadence` and `engine`.
         recipe: makes a recipe of settings, data and engine.
         data: what it learns from.
+        hears: whether it learns of the frames of another run, `model.encoder`, which the run then keeps.
     """
 
     settings: Callable[[], type[Settings]]
     recipe: Callable[[Any, Path, Engine], Recipe]
     data: Literal["manifest", "store"]
+    hears: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,7 @@ SYSTEMS: Mapping[str, System] = {
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
     "almtokenizer": System(_almtokenizer, Learning(_almtokenizer_settings, _almtokenizer_recipe, "manifest")),
     "matpac": System(_matpac, Learning(_matpac_settings, _matpac_recipe, "manifest")),
-    "kmeans": System(_kmeans, Learning(_kmeans_settings, _kmeans_recipe, "manifest")),
+    "kmeans": System(_kmeans, Learning(_kmeans_settings, _kmeans_recipe, "manifest", hears=True)),
     "wav2tok": System(_wav2tok, Learning(_wav2tok_settings, _wav2tok_recipe, "manifest")),
     "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),

@@ -1,7 +1,7 @@
 """Vectors of recordings for a probe: heard once, and kept if there is a place for them."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.audio import read
-from smalti.core import Audio, DataError, Encoder
+from smalti.core import DataError, Encoder
 from smalti.evaluate.pooling import Pool, pooled
 from smalti.evaluate.vectors import layer_embeddings
 from smalti.store import load_weights, save_weights, sha256
+from smalti.systems.sources import files
 from smalti.transcode.files import Progress
 
 _OWN = 0  # the encoder as it is, in place of a layer's number
@@ -78,15 +78,7 @@ def hear(listener: Listener, paths: Sequence[Path], *, cache: Path | None, progr
 def _heard(listener: Listener, paths: Sequence[Path], progress: Progress) -> HeardRows:
     rate, failed, samples = listener.encoder.sample_rate, list[dict[str, str]](), 0
     rows, pooled_layers = list[int](), list[list[Tensor]]()
-
-    def clips() -> Iterator[tuple[int, Audio]]:
-        for row, path in enumerate(paths):
-            try:
-                yield row, read(path, sample_rate=rate)
-            except DataError as error:
-                failed.append({"path": str(path), "reason": str(error)})
-
-    for row, sound, layers in layer_embeddings(listener.encoder, clips(), listener.layers):
+    for row, sound, layers in layer_embeddings(listener.encoder, files(paths, rate, failed), listener.layers):
         rows.append(row)
         samples += sound.samples.shape[1]
         pooled_layers.append([pooled(frames, listener.pool) for frames in layers])

@@ -1,6 +1,7 @@
 """Recordings of a manifest one by one, those that cannot be read listed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from smalti.audio import read
 from smalti.core import Audio, DataError
@@ -22,8 +23,16 @@ def held_rows(manifest: Manifest, split: str = "") -> Manifest:
 
 def sounds(manifest: Manifest, sample_rate: int, failed: list[dict[str, str]]) -> Iterator[tuple[int, Audio]]:
     """Row and sound of every recording that can be read, at this rate; path and reason of the others go to `failed`."""
-    for row, name in enumerate(manifest.table["path"].to_pylist()):
+    names = [str(name) for name in manifest.table["path"].to_pylist()]
+    yield from files(manifest.paths(), sample_rate, failed, names=names)
+
+
+def files(
+    paths: Sequence[Path], sample_rate: int, failed: list[dict[str, str]], *, names: Sequence[str] = ()
+) -> Iterator[tuple[int, Audio]]:
+    """The same of files, which `failed` calls by these names, or else by their paths."""
+    for row, (path, name) in enumerate(zip(paths, names or map(str, paths), strict=True)):
         try:
-            yield row, read(manifest.path(row), sample_rate=sample_rate)
+            yield row, read(path, sample_rate=sample_rate)
         except DataError as error:
-            failed.append({"path": str(name), "reason": str(error)})
+            failed.append({"path": name, "reason": str(error)})

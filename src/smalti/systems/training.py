@@ -11,7 +11,7 @@ from smalti.config import load_settings, to_toml
 from smalti.core import ConfigError, ParameterError, StoreError
 from smalti.store import write_bytes
 from smalti.systems.beginning import begin_with, keep_beginning
-from smalti.systems.members import CONFIG, ENCODER, SYSTEMS, TOKENIZER
+from smalti.systems.members import CONFIG, ENCODER, SYSTEMS, TOKENIZER, Learning
 from smalti.systems.registry import find_preset, find_run
 from smalti.train import Cadence, Engine, EngineSettings, FitReport, Plans, Recipe, RunFolder, fit
 from smalti.transcode import copy_run, copy_tokenizer
@@ -57,7 +57,7 @@ def train(
     learning = SYSTEMS[name].learning
     if learning is None:
         raise ParameterError(f"{name} has nothing to learn; give its name in place of a run")
-    settings: Any = load_settings(learning.settings(), file, [*overrides, *_hears_with(name, encoder)])
+    settings: Any = load_settings(learning.settings(), file, [*overrides, *_hears_with(name, learning, encoder)])
     engine = Engine(settings.engine).launch()
     recipe = learning.recipe(settings, data, engine)
     if learning.data == "store" and not (data / TOKENIZER / CONFIG).is_file():
@@ -70,7 +70,7 @@ def train(
         _refuse_other_data(run, data)
         if learning.data == "store":
             copy_tokenizer(data / TOKENIZER, out)
-        elif name == "kmeans" and (find_run(settings.model.encoder) / CONFIG).is_file():
+        elif learning.hears and (find_run(settings.model.encoder) / CONFIG).is_file():
             copy_run(find_run(settings.model.encoder), out / ENCODER)
         _keep_plan(recipe, run)
     engine.barrier()
@@ -86,7 +86,7 @@ def train(
     )
 
 
-def _hears_with(name: str, encoder: str | Path | None) -> list[str]:
+def _hears_with(name: str, learning: Learning, encoder: str | Path | None) -> list[str]:
     """The setting that an encoder is.
 
     Raises:
@@ -94,7 +94,7 @@ def _hears_with(name: str, encoder: str | Path | None) -> list[str]:
     """
     if encoder is None:
         return []
-    if name != "kmeans":
+    if not learning.hears:
         raise ParameterError(f"found --encoder for {name}, which clusters nothing; leave it out, or train kmeans")
     place = Path(encoder).resolve() if Path(encoder).exists() else encoder
     return [f"model.encoder={json.dumps(str(place), ensure_ascii=False)}"]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from smalti.config import Settings, load_settings
-from smalti.core import Schema, StoreError, TokenSpec
+from smalti.core import Schema, TokenSpec
 from smalti.data.token_clips import TokenClips
 from smalti.nn.token_lm import TokenTransformer
 from smalti.store import Weights, load_weights
@@ -128,5 +128,5 @@ def open_token_model(folder: Path, settings: type[S], build: Callable[[S, TokenS
         model = build(config, *from_words(weights.metadata))
         model.load_state_dict(weights.tensors)
     except (KeyError, TypeError, ValueError, RuntimeError):
-        raise StoreError(f"{run.weights_path} does not fit {run.config_path.name}; restore both from one run") from None
+        raise run.misfit() from None
     return model.eval()

@@ -28,10 +28,7 @@ def load_almtokenizer(folder: Path) -> ALMTokenizer:
         )
     # the centres of a prior are among the weights: the file that they came from is not asked for again
     net = QueryNet(config.model, centres=weights.tensors.get(CENTRES) if config.model.codes.prior else None)
-    try:
-        net.load_state_dict(weights.tensors)
-    except RuntimeError:
-        raise StoreError(f"{run.weights_path} does not fit {run.config_path.name}; restore both from one run") from None
+    run.fill(net, weights.tensors)
     return ALMTokenizer(net.eval())
 
 

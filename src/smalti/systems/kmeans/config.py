@@ -25,7 +25,6 @@ class TrainConfig(Settings):
     seed: int = Field(default=0, ge=0)
     batch: int = Field(default=8, gt=0, description="pieces of recordings of a step")
     seconds: float = Field(default=10.0, gt=0, description="longest piece")
-    memory: int = Field(default=512, ge=0, description="MiB of waveforms kept")
     held_out: int = Field(default=32, gt=0, description="recordings of an evaluation, at most")
 
 

@@ -120,13 +120,8 @@ class LogMelClips:
         return self._filled(self.whole(clip), rest)
 
     def statistics(self) -> tuple[float, float]:
-        """Mean and standard deviation of all numbers of the training log-mels."""
-        sums = torch.zeros(3, dtype=torch.float64)
-        for piece in self.training:
-            numbers = self.log_mel(piece).double()
-            sums += torch.stack([numbers.sum(), numbers.square().sum(), torch.tensor(float(numbers.numel()))])
-        mean, square = (float(value) for value in sums[:2] / sums[2])
-        return mean, max(square - mean**2, 1e-10) ** 0.5
+        """Mean and standard deviation of all numbers of the training log-mels, whole patches of them."""
+        return self._mels.statistics(multiple=self._patch)
 
     def _drawn(self, step: int, rank: int, world: int) -> list[tuple[Piece, float]]:
         """Pieces of a process's crops, and where in them, 0…1, they begin."""
@@ -165,12 +160,6 @@ class LogMelClips:
         while (missing := frames - sum(part.shape[1] for part in parts)) > 0:
             parts.append(next(others)[:, :missing])
         return torch.cat(parts, dim=1)[:, :frames]
-
-
-def evenly(clips: Sequence[int], most: int) -> list[int]:
-    """At most so many of them, evenly chosen."""
-    count = min(len(clips), most)
-    return [clips[round(i * (len(clips) - 1) / max(count - 1, 1))] for i in range(count)]
 
 
 def _column(manifest: Manifest, name: str) -> list[str]:

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from smalti.config import mix
 from smalti.data.batches import step_generator
+from smalti.data.waveforms import evenly
 from smalti.evaluate.neighbours import neighbour_accuracy
-from smalti.systems.matpac.clips import Crops, LogMelClips, evenly
+from smalti.systems.matpac.clips import Crops, LogMelClips
 from smalti.systems.matpac.hearing import in_chunks
 from smalti.systems.matpac.masking import shuffled
 from smalti.systems.matpac.net import EncoderNet

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from smalti.config import load_settings
-from smalti.core import StoreError
 from smalti.store import load_weights
 from smalti.systems.matpac.config import MatpacConfig
 from smalti.systems.matpac.encoder import MatpacEncoder
@@ -23,10 +22,7 @@ def load_matpac(folder: Path) -> MatpacEncoder | MatpacTagger:
     config = load_settings(MatpacConfig, run.config_path)
     weights = load_weights(run.weights_path)
     net = EncoderNet(config.model)
-    try:
-        net.load_state_dict(weights.tensors)
-    except RuntimeError:
-        raise StoreError(f"{run.weights_path} does not fit {run.config_path.name}; restore both from one run") from None
+    run.fill(net, weights.tensors)
     if config.model.precision == "bf16":
         net.halve()
     encoder = MatpacEncoder(net.eval())

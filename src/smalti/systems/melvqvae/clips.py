@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smalti.data.given_pictures import GivesPictures
+from smalti.data.kept import Kept
 from smalti.data.waveforms import Piece, Recordings, held_out, pieces, read_padded
 from smalti.features import MelSettings, log_mel
 
@@ -36,8 +37,7 @@ class PictureClips:
             DataError: if there is nothing to learn from.
         """
         self.recordings, self._picture, self._margin = recordings, picture, margin
-        self._room = memory * 2**20
-        self._kept: dict[Piece, Tensor] = {}
+        self._kept = Kept(memory)
         longest = int(_PIECE_SECONDS * picture.sample_rate / picture.hop)
         self.training = pieces(recordings, hop=picture.hop, longest=longest)
         self.held_out = held_out(recordings)
@@ -60,7 +60,7 @@ class PictureClips:
 
     def crop(self, piece: Piece, *, start: int, frames: int) -> Float[Tensor, "band frame"]:
         """Some frames of a recording, counted from the piece's first; silence beyond the recording's ends."""
-        picture = self._drawn(piece)
+        picture = self._kept.get(piece, lambda: self._drawn(piece))
         crop = torch.zeros(picture.shape[0], frames)
         begin = start + self._margin
         low, high = max(begin, 0), min(begin + frames, picture.shape[1])
@@ -69,13 +69,7 @@ class PictureClips:
 
     def _drawn(self, piece: Piece) -> Float[Tensor, "band frame"]:
         """The piece's picture and `margin` frames at either side."""
-        if piece in self._kept:
-            return self._kept[piece]
-        drawn = self._frames(piece.clip, piece.first - self._margin, piece.frames + 2 * self._margin).half()
-        if drawn.nbytes <= self._room:
-            self._room -= drawn.nbytes
-            self._kept[piece] = drawn
-        return drawn
+        return self._frames(piece.clip, piece.first - self._margin, piece.frames + 2 * self._margin).half()
 
     def _frames(self, clip: int, first: int, count: int) -> Float[Tensor, "band frame"]:
         """Mel frames of a recording, `first` of which may be negative; silence beyond its ends."""

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from smalti.config import load_settings
-from smalti.core import StoreError
 from smalti.store import load_weights
 from smalti.systems.melvqvae.autoencoder import MelAutoencoder
 from smalti.systems.melvqvae.config import MelVQVAEConfig
@@ -23,8 +22,5 @@ def load_melvqvae(folder: Path) -> MelVQVAE:
     config = load_settings(MelVQVAEConfig, run.config_path)
     weights = load_weights(run.weights_path)
     model = MelAutoencoder(config.model)
-    try:
-        model.load_state_dict(weights.tensors)
-    except RuntimeError:
-        raise StoreError(f"{run.weights_path} does not fit {run.config_path.name}; restore both from one run") from None
+    run.fill(model, weights.tensors)
     return MelVQVAE(model.eval(), griffin_lim_vocoder(config.vocoder, model.picture))

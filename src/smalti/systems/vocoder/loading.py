@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from smalti.config import load_settings
-from smalti.core import StoreError
 from smalti.store import load_weights
 from smalti.systems.vocoder.config import VocoderRunConfig
 from smalti.systems.vocoder.model import NetVocoder, find_picture
@@ -22,8 +21,5 @@ def load_vocoder(folder: Path) -> NetVocoder:
     config = load_settings(VocoderRunConfig, run.config_path)
     weights = load_weights(run.weights_path)
     net = build(config.model, find_picture(config.model.picture))
-    try:
-        net.load_state_dict(weights.tensors)
-    except RuntimeError:
-        raise StoreError(f"{run.weights_path} does not fit {run.config_path.name}; restore both from one run") from None
+    run.fill(net, weights.tensors)
     return NetVocoder(net.eval(), config.model)

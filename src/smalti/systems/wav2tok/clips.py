@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from smalti.data.kept import Kept
 from smalti.data.waveforms import Recordings
 from smalti.systems.wav2tok.fronts import FrontEnd
 
@@ -27,21 +28,11 @@ class FrameClips:
             memory: MiB of frames that are kept.
         """
         self.recordings, self.front = recordings, front
-        self._spare = memory << 20
-        self._kept: dict[int, Tensor] = {}
+        self._kept = Kept(memory)
 
     def frames(self, clip: int) -> Float[Tensor, "frame bin"]:
         """Of a recording, at least one."""
-        if clip in self._kept:
-            return self._kept[clip]
-        samples = self.recordings.read(clip, 0, self.recordings.samples[clip])
-        whole = self.front.frames(samples if len(samples) else torch.zeros(1))
-        span = self.front.sounding(whole)
-        found = whole[span.start : span.stop].clone()
-        if found.nbytes <= self._spare:
-            self._spare -= found.nbytes
-            self._kept[clip] = found
-        return found
+        return self._kept.get(clip, lambda: self._heard(clip))
 
     def crops(
         self, clips: Sequence[int], *, seconds: float | None, generator: torch.Generator
@@ -62,3 +53,9 @@ class FrameClips:
             rows.append(frames[first : first + most] if most else frames)
         lengths = torch.tensor([len(row) for row in rows])
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths
+
+    def _heard(self, clip: int) -> Float[Tensor, "frame bin"]:
+        samples = self.recordings.read(clip, 0, self.recordings.samples[clip])
+        whole = self.front.frames(samples if len(samples) else torch.zeros(1))
+        span = self.front.sounding(whole)
+        return whole[span.start : span.stop].clone()

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from smalti.config import load_settings
-from smalti.core import StoreError
 from smalti.store import load_weights
 from smalti.systems.wav2tok.config import Wav2TokConfig
 from smalti.systems.wav2tok.fronts import find_front
@@ -23,8 +22,5 @@ def load_wav2tok(folder: Path) -> Wav2Tok:
     config = load_settings(Wav2TokConfig, run.config_path)
     weights = load_weights(run.weights_path)
     net = StringNet(config.model, find_front(config.model.front).bins)
-    try:
-        net.load_state_dict(weights.tensors)
-    except RuntimeError:
-        raise StoreError(f"{run.weights_path} does not fit {run.config_path.name}; restore both from one run") from None
+    run.fill(net, weights.tensors)
     return Wav2Tok(net.eval(), config.model)

@@ -14,7 +14,7 @@ from smalti.data.batches import step_generator
 from smalti.data.manifest import Manifest
 from smalti.data.pairs import Drawn, Pairs
 from smalti.data.split import GROUPS
-from smalti.data.waveforms import ManifestRecordings, held_out
+from smalti.data.waveforms import ManifestRecordings, evenly, held_out
 from smalti.evaluate import RetrievalScores
 from smalti.losses import Likeness
 from smalti.quantize import kmeans
@@ -131,7 +131,7 @@ class Wav2TokRecipe:
         """Scores of finding held-out recordings, or, where these have nothing to find, those that it learns from."""
         used = 0.0
         for prefix, clips in (("", self._held_out), ("training_", self._training)):
-            scores, used = self._scores(_evenly(clips, _MOST_HEARD))
+            scores, used = self._scores(evenly(clips, _MOST_HEARD))
             if scores is not None:
                 if not prefix:
                     self._remember(scores.map)
@@ -244,8 +244,3 @@ def labels_and_speakers(manifest: Manifest, config: Wav2TokConfig) -> tuple[list
         raise ParameterError(f"pairs.speaker names the column {column!r}, which is none; {nearest(column, names)}")
     speakers = [str(value) for value in manifest.table[column].to_pylist()] if column else None
     return labels, speakers
-
-
-def _evenly(clips: Sequence[int], most: int) -> list[int]:
-    count = min(len(clips), most)
-    return [clips[round(i * (len(clips) - 1) / max(count - 1, 1))] for i in range(count)]
