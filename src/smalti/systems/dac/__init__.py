@@ -1,0 +1,5 @@
+"""DAC: a residual codec of waveforms at a high frame rate, whose stacked codes textures are made of."""
+
+from smalti.systems.dac.config import DACConfig, ModelConfig
+
+__all__ = ["DACConfig", "ModelConfig"]
