@@ -1,6 +1,7 @@
 """Files ↔ Audio: the one reader that can be trusted, the writer, and the change of rate."""
 
 from smalti.audio.claims import FLAGS
+from smalti.audio.limits import require_sound
 from smalti.audio.reading import AudioFile, DamageWarning, FileReport, blocks, inspect, read
 from smalti.audio.refusals import shown
 from smalti.audio.resampling import Resampler, resample
@@ -18,6 +19,7 @@ __all__ = [
     "inspect",
     "is_recording",
     "read",
+    "require_sound",
     "resample",
     "shown",
     "write",
