@@ -5,8 +5,9 @@ what was believed of the query, and how likely is the query's, given what was be
 keeps no posteriors can only be asked the first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int64, Shaped, UInt8
@@ -17,6 +18,7 @@ from smalti.search.ranking import aligned
 from smalti.search.soft import column_scores, string_scores
 from smalti.search.strings import TokenString
 
+T = TypeVar("T")
 Place = tuple[Passages, int]
 Piece = tuple[Passages, int, TokenString]  # a recording's row, and a stretch of it
 
@@ -43,8 +45,9 @@ class SoftQuery:
         found = np.zeros(len(places))
         whole: list[int] = []
         pieces: list[Piece] = []
-        for number, (passages, row) in enumerate(places):
-            string = passages.string(row)
+        for number, ((passages, row), string) in enumerate(
+            zip(places, of_places(places, Passages.strings), strict=True)
+        ):
             if not (inside or passages.windowed[row]):
                 ours, theirs = self.string, string
             else:
@@ -67,7 +70,7 @@ class SoftQuery:
         found = string_scores(unheld(self.log_probabilities), [string.codes for _, _, string in pieces])
         if not both:
             return found
-        for passages, chosen in _by_segment(pieces):
+        for passages, chosen in _by_segment([passages for passages, _, _ in pieces]):
             stretches = [(pieces[i][1], pieces[i][2]) for i in chosen]
             columns, counts = _heard(passages, stretches, self.string.codes)
             found[chosen] += column_scores(LOGARITHMS.take(columns), counts)
@@ -97,10 +100,20 @@ def _kept(rows: Shaped[np.ndarray, "frame vocab"], counts: Int64[np.ndarray, " s
     return places[(places >= np.repeat(firsts, counts)) & (places <= np.repeat(lasts, counts))]
 
 
-def _by_segment(pieces: Sequence[Piece]) -> list[tuple[Passages, list[int]]]:
-    """Which pieces are of each segment."""
+def of_places(places: Sequence[Place], asked: Callable[[Passages, Int64[np.ndarray, " _"]], list[T]]) -> list[T]:
+    """What is asked of rows of passages, for places of several segments, in their order."""
+    found: list[T | None] = [None] * len(places)
+    for passages, chosen in _by_segment([passages for passages, _ in places]):
+        rows = np.array([places[number][1] for number in chosen], np.int64)
+        for number, one in zip(chosen, asked(passages, rows), strict=True):
+            found[number] = one
+    return [one for one in found if one is not None]
+
+
+def _by_segment(given: Sequence[Passages]) -> list[tuple[Passages, list[int]]]:
+    """The segments there are, and where each of them stands."""
     found: dict[int, tuple[Passages, list[int]]] = {}
-    for number, (passages, _, _) in enumerate(pieces):
+    for number, passages in enumerate(given):
         found.setdefault(id(passages), (passages, []))[1].append(number)
     return list(found.values())
 
@@ -110,7 +123,7 @@ def _heard(
 ) -> tuple[UInt8[np.ndarray, "frame token"], Int64[np.ndarray, " stretch"]]:
     """What was believed of some codes in stretches of recordings, one after another, and how many frames each has."""
     assert passages.posteriors is not None
-    counts = np.array([string.frames for _, string in stretches], np.int64)
+    counts = _frames([string for _, string in stretches])
     begins = passages.first_frames[[recording for recording, _ in stretches]]
     begins = begins + np.array([string.start for _, string in stretches], np.int64)
     shifts = np.repeat(begins - np.cumsum(counts) + counts, counts)
@@ -118,3 +131,10 @@ def _heard(
     kept = _kept(rows, counts)
     owners = np.repeat(np.arange(len(counts)), counts)[kept]
     return rows[kept][:, codes], np.bincount(owners, minlength=len(counts))
+
+
+def _frames(strings: Sequence[TokenString]) -> Int64[np.ndarray, " string"]:
+    """How long each lasts."""
+    owner = np.repeat(np.arange(len(strings)), [len(string) for string in strings])
+    durations = np.concatenate([np.zeros(0, np.int64), *(string.durations for string in strings)])
+    return np.bincount(owner, weights=durations, minlength=len(strings)).astype(np.int64)
