@@ -20,9 +20,7 @@ KEYS = epilog(
 )
 _GAP = "Seconds of the prompt to make anew, everything else kept; wants a model that fills gaps."
 _TO = "OUT.smt keeps the tokens alone. With --count: OUT-1.wav, OUT-2.wav, …"
-_LABEL = "Class of sound; A:B or SECOND:A,SECOND:B passes from one to the next, A=0.3,B=0.7 mixes, all takes all in turn."
-    "Class of sound; A:B or SECOND:A,SECOND:B pass from one into the next, A=0.3,B=0.7 mixes, all takes each in turn."
-)
+_LABEL = "Class of sound; A:B or SECOND:A,SECOND:B passes from one to the next, A=0.3,B=0.7 mixes, all is each in turn."
 _SETTING = "NAME=VALUE, FROM:TO, SECOND:VALUE,SECOND:VALUE, or a word: sweep, middle, steps; may be repeated."
 
 
