@@ -1,6 +1,7 @@
 """Files ↔ Audio: the one reader that can be trusted, the writer, and the change of rate."""
 
 from smalti.audio.claims import FLAGS
+from smalti.audio.limits import require_sound
 from smalti.audio.loudness import QUIETEST, at_loudness, loudness
 from smalti.audio.reading import AudioFile, DamageWarning, FileReport, blocks, inspect, read
 from smalti.audio.refusals import shown
@@ -22,6 +23,7 @@ __all__ = [
     "is_recording",
     "loudness",
     "read",
+    "require_sound",
     "resample",
     "shown",
     "write",
