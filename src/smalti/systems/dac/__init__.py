@@ -1,5 +1,8 @@
 """DAC: a residual codec of waveforms at a high frame rate, whose stacked codes textures are made of."""
 
+from smalti.systems.dac.codec import DAC
 from smalti.systems.dac.config import DACConfig, ModelConfig
+from smalti.systems.dac.loading import load_dac
+from smalti.systems.dac.net import DACNet
 
-__all__ = ["DACConfig", "ModelConfig"]
+__all__ = ["DAC", "DACConfig", "DACNet", "ModelConfig", "load_dac"]
