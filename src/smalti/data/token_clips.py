@@ -16,6 +16,7 @@ from torch import Tensor
 
 from smalti.core import Condition, Parameter, ParameterError, Schema
 from smalti.data.manifest import Manifest
+from smalti.data.split import LEARNT
 from smalti.store import TokenStore
 
 
@@ -49,7 +50,7 @@ class TokenClips:
         self._values = torch.cat([each.values[:, 0] for each in conditions])
         samples = torch.tensor([n for store in self._stores for n in store.clips["samples"].to_pylist()])
         self.frames: Int64[Tensor, " clip"] = -(-samples // self.spec.hop)
-        trained = torch.tensor([split in (None, "", "train") for table in self._tables for split in _splits(table)])
+        trained = torch.tensor([split in LEARNT for table in self._tables for split in _splits(table)])
         self.training, self.held_out = trained.nonzero().flatten(), (~trained).nonzero().flatten()
         self._track = lru_cache(maxsize=1 << 14)(self._read_track)
 

@@ -13,7 +13,7 @@ import torch
 
 from smalti.audio import inspect, read
 from smalti.config import load_settings
-from smalti.core import Audio, Codec, Condition, TokenLM, Tokens, need
+from smalti.core import Audio, Codec, TokenLM, Tokens, need
 from smalti.data.manifest import Manifest
 from smalti.demo.finding import evenly, find
 from smalti.demo.progress import Narrator
@@ -181,8 +181,7 @@ def _references(
             clip = store.codes(i)
             asked = conditions.rows(torch.tensor([row]))
             frames = clip.shape[1]
-            held = Condition(asked.labels.expand(1, frames), asked.values.expand(1, frames, -1))
-            codes["test"].append(ConditionedCodes(clip, held))
+            codes["test"].append(ConditionedCodes(clip, asked.held(1, frames)))
     return References(
         training=[_labelled(training, row, codec) for row in rows],
         held_out=[] if sweeps else [_labelled(held_out, row, codec) for row in range(held_out.rows)],

@@ -4,12 +4,16 @@ from smalti.generate.latent_sounds import LatentSound, centroid, gliding, latent
 from smalti.generate.latents import Way, between
 from smalti.generate.loop import generate, stream
 from smalti.generate.masked import generate_masked, inpaint
+from smalti.generate.morphs import LABEL_HELP, LabelCourse, in_turn, parse_labels
 from smalti.generate.sampling import Filling, Sampling, choose
-from smalti.generate.trajectories import SETTING_HELP, Setting, batch_conditions, condition, parse_setting
+from smalti.generate.trajectories import COURSES, SETTING_HELP, Setting, batch_conditions, condition, parse_setting
 
 __all__ = [
+    "COURSES",
+    "LABEL_HELP",
     "SETTING_HELP",
     "Filling",
+    "LabelCourse",
     "LatentSound",
     "Sampling",
     "Setting",
@@ -22,9 +26,11 @@ __all__ = [
     "generate",
     "generate_masked",
     "gliding",
+    "in_turn",
     "inpaint",
     "latents_of",
     "morphed",
+    "parse_labels",
     "parse_setting",
     "shifted",
     "sound_of",

@@ -101,13 +101,13 @@ def _guesser(lm: TokenLM, sampling: Sampling, batch: int) -> Callable[[Tensor, C
     """Logits of the row behind some rows; with guidance the batch is told less in a second half of it."""
     if sampling.guidance == 1:
         stepper = lm.stepper(batch)
-        return lambda rows, asked: stepper.step(rows, _held(asked, rows.shape[2]))[:, :, -1]
+        return lambda rows, asked: stepper.step(rows, asked.held(batch, rows.shape[2]))[:, :, -1]
     stepper = lm.stepper(2 * batch)
 
     def guided(rows: Tensor, asked: Condition) -> Tensor:
         less = told_less(asked, sampling.guided)
-        both = Condition(torch.cat([asked.labels, less.labels]), torch.cat([asked.values, less.values]))
-        logits = stepper.step(rows.repeat(2, 1, 1), _held(both, rows.shape[2]))[:, :, -1]
+        both = Condition.joined([asked, less]).held(2 * batch, rows.shape[2])
+        logits = stepper.step(rows.repeat(2, 1, 1), both)[:, :, -1]
         told, free = logits.chunk(2)
         return free + sampling.guidance * (told - free)
 
@@ -118,11 +118,7 @@ def told_less(asked: Condition, guided: Guided) -> Condition:
     """What the other model of guidance is asked: the same without the label, the parameters or both."""
     labels = asked.labels if guided == "parameters" else torch.full_like(asked.labels, -1)
     values = asked.values if guided == "label" else torch.full_like(asked.values, float("nan"))
-    return Condition(labels, values)
-
-
-def _held(asked: Condition, frames: int) -> Condition:
-    return Condition(asked.labels.expand(-1, frames), asked.values.expand(-1, frames, -1))
+    return Condition(labels, values, asked.mix if guided == "parameters" else None)
 
 
 def _asker(
@@ -136,7 +132,7 @@ def _asker(
             raise ParameterError(
                 f"found a condition of {rows} rows and {frames} frames, wanted 1 or {batch} rows, 1 frame"
             )
-        return Condition(condition.labels.expand(batch, 1), condition.values.expand(batch, 1, -1))
+        return condition.held(batch, 1)
 
     return asked
 

@@ -140,8 +140,7 @@ def _guesses(lm: MaskedLM, codes: Tensor, told: Condition, sampling: Sampling) -
     if sampling.guidance == 1:
         return lm.fill(codes, told)
     less = told_less(told, sampling.guided)
-    both = Condition(torch.cat([told.labels, less.labels]), torch.cat([told.values, less.values]))
-    guided, free = lm.fill(codes.repeat(2, 1, 1), both).chunk(2)
+    guided, free = lm.fill(codes.repeat(2, 1, 1), Condition.joined([told, less])).chunk(2)
     return free + sampling.guidance * (guided - free)
 
 
@@ -162,5 +161,4 @@ def _spread(condition: Condition, batch: int, frames: int) -> Condition:
         raise ParameterError(
             f"found a condition of {rows} rows and {known} frames, wanted 1 or {batch} rows, 1 or {frames} frames"
         )
-    labels = condition.labels.expand(batch, frames)
-    return Condition(labels, condition.values.expand(batch, frames, -1))
+    return condition.held(batch, frames)

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from smalti.core import Condition, ParameterError, Schema
+from smalti.core import Condition, Mix, ParameterError, Schema
 from smalti.nn.fourier import FEATURES, fourier_features
 
 ModulationKind = Literal["adaln", "film"]
@@ -50,6 +50,20 @@ def require_condition(schema: Schema, condition: Condition) -> None:
         raise ParameterError(f"label positions are {found}, wanted 0…{len(schema.labels) - 1}, or -1 for none")
     if ((values < -1e-6) | (values > 1 + 1e-6)).any():
         raise ParameterError("a parameter lies outside 0…1; normalise it by its range, or give NaN for none")
+    if condition.mix is not None:
+        _require_mix(schema, condition.mix)
+
+
+def _require_mix(schema: Schema, mix: Mix) -> None:
+    found = mix.labels.shape[2], mix.values.shape[2]
+    if found != (len(schema.labels), len(schema.parameters)):
+        wanted = f"{len(schema.labels)} labels and {len(schema.parameters)} parameters"
+        raise ParameterError(f"shares are of {found[0]} labels and {found[1]} parameters, this model has {wanted}")
+    sums = mix.labels.sum(-1)
+    if min(float(mix.labels.min()), float(sums.min())) < -1e-6 or float(sums.max()) > 1 + 1e-5:
+        raise ParameterError("shares of labels are below 0 or come to more than 1; give parts of one whole")
+    if mix.values.numel() and not -1e-6 <= float(mix.values.min()) <= float(mix.values.max()) <= 1 + 1e-5:
+        raise ParameterError("a parameter's share lies outside 0…1; give parts of one whole")
 
 
 class ConditionEmbedding(nn.Module):
@@ -63,12 +77,15 @@ class ConditionEmbedding(nn.Module):
         self.mix = nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU())
 
     def forward(self, condition: Condition) -> Float[Tensor, "batch frame dim"]:
-        """One vector per frame of the condition."""
-        vectors = self.label(condition.labels + 1)
+        """One vector per frame of the condition; a mix of labels lies between their vectors, in a straight line."""
+        vectors, given = self.label(condition.labels + 1), (~condition.values.isnan()).float()
+        if condition.mix is not None:
+            rest = 1 - condition.mix.labels.sum(-1, keepdim=True)
+            vectors = rest * vectors + condition.mix.labels @ self.label.weight[1:]
+            given = given * condition.mix.values
         if self.knobs is not None:
-            absent = condition.values.isnan()
-            waves = fourier_features(condition.values.nan_to_num()) * ~absent[..., None]
-            vectors = vectors + self.knobs(torch.cat([waves, absent[..., None].float()], dim=-1).flatten(2))
+            waves = fourier_features(condition.values.nan_to_num()) * given[..., None]
+            vectors = vectors + self.knobs(torch.cat([waves, 1 - given[..., None]], dim=-1).flatten(2))
         return self.mix(vectors)
 
 

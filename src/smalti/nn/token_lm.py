@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smalti.core import Condition, ParameterError, Schema, TokenSpec
+from smalti.core import Condition, Mix, ParameterError, Schema, TokenSpec
 from smalti.nn.modulation import ConditionEmbedding, require_condition
 from smalti.nn.ring import RingCache
 from smalti.nn.transformer import Transformer, TransformerSettings
@@ -60,7 +60,7 @@ class TokenTransformer(nn.Module):
             ParameterError: if codes or condition have another shape or range than the model's.
         """
         refuse_misfits(self.spec, self.schema, codes, condition)
-        return self(codes, condition.labels, condition.values)
+        return self(codes, condition.labels, condition.values, mix=condition.mix)
 
     def forward(
         self,
@@ -68,17 +68,19 @@ class TokenTransformer(nn.Module):
         labels: Int64[Tensor, "batch #frame"],
         values: Float[Tensor, "batch #frame parameter"],
         steer: Float[Tensor, "batch condition_dim"] | None = None,
+        mix: Mix | None = None,
     ) -> Float[Tensor, "batch codebook frame vocab"]:
         """`logits` for what is known to fit, with the fields of the condition as tensors.
 
         Args:
             steer: added to the condition vector of every row of an item, so that it reaches every layer.
+            mix: of the condition.
         """
         codebooks, frames = codes.shape[1:]
         newest = self._pattern.newest_frames(codebooks, frames).to(codes.device)
+        condition = Condition(labels, values, mix)
         if labels.shape[1] > 1:
-            labels, values = labels[:, newest], values[:, newest]
-        condition = Condition(labels, values)
+            condition = condition.at(newest)
         rows = self._pattern.rows(codes, self.spec.vocab)
         before = functional.pad(rows, (1, 0), value=self.spec.vocab)[:, :, :-1]
         guesses = self.read(before, condition, steer=steer)
@@ -149,7 +151,7 @@ class TokenStepper:
         """
         device = self._cache.offsets.device
         rows = rows.to(device)
-        condition = Condition(condition.labels.to(device), condition.values.to(device))
+        condition = condition.to(device)
         window, count = self._cache.window, rows.shape[2]
         pieces = [slice(start, start + window) for start in range(0, count, window)]
         guesses = [

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Int64
 
 from smalti.core import DataError, TokenSpec
 from smalti.data.manifest import TRACKS, Manifest
+from smalti.data.split import LEARNT
 from smalti.store import replace_file
 
 SHIFT, RECORDING = "shift", "recording"
@@ -78,4 +79,4 @@ def _trained(table: pa.Table) -> Bool[np.ndarray, " row"]:
     """Whether a row may be learnt from: its split is "train" or not told."""
     if "split" not in table.column_names:
         return np.ones(table.num_rows, bool)
-    return np.array([split in (None, "", "train") for split in table["split"].to_pylist()])
+    return np.array([split in LEARNT for split in table["split"].to_pylist()])

@@ -157,7 +157,7 @@ class ClipsOfLatents:
         """
         decoder = self._vae.decoder
         refuse_misfits(self.spec, self.schema, codes, condition)
-        return decoder(codes, condition.labels, condition.values, self._steer(len(codes)))
+        return decoder(codes, condition.labels, condition.values, self._steer(len(codes)), condition.mix)
 
     def stepper(self, batch: int) -> TokenStepper:
         """As of `core.TokenLM`; a batch twice as large is the same clips twice, as guidance asks for."""
