@@ -83,13 +83,13 @@ def _frames(
     rows = torch.nn.functional.pad(pattern.rows(heard, blank)[:, :, : stride * known], (1, 0), value=blank)
     for row in count(stride * known):
         logits = guess(rows, asked(row // stride - known))
-        chosen = choose(logits, sampling, generators).cpu()
-        for codebook, wait in enumerate(waits):
-            frame, off = divmod(row - wait, stride)
-            if frame < 0 or off:
-                chosen[:, codebook] = blank
-            elif frame < known:
-                chosen[:, codebook] = heard[:, codebook, frame]
+        held = [codebook for codebook, wait in enumerate(waits) if (row - wait) % stride == 0]
+        chosen = torch.full((batch, codebooks), blank)
+        chosen[:, held] = choose(logits[:, held], sampling, generators).cpu()
+        for codebook in held:
+            frame = (row - waits[codebook]) // stride
+            if frame < known:
+                chosen[:, codebook] = heard[:, codebook, frame] if frame >= 0 else blank
         recent.append(chosen)
         frame, off = divmod(row - waits[-1], stride)
         if frame >= known and not off:
