@@ -137,18 +137,6 @@ def test_guidance_of_one_is_plain_sampling_at_plain_cost():
         assert lm.steppers == [wanted]
 
 
-@pytest.mark.parametrize(
-    ("guided", "told"), [("all", (True, True)), ("label", (True, False)), ("parameters", (False, True))]
-)
-def test_guidance_tells_the_other_half_less(guided: str, told: tuple[bool, bool]):
-    lm = CountingLM("delay")
-    asked = Condition(torch.ones(2, 4, dtype=torch.int64), torch.full((2, 4, 1), 0.5))
-    generate(lm, asked, sampling=Sampling(guidance=2, guided=guided), seeds=[0, 1])
-    for each in lm.asked:
-        assert each.labels[:2].eq(1).all() and each.values[:2].eq(0.5).all()
-        assert (bool(each.labels[2:].eq(-1).all()), bool(each.values[2:].isnan().all())) == told
-
-
 def test_guidance_pushes_away_from_what_is_not_asked():
     model, asked = _model(), _condition(2, 15)
     plain, pushed = (generate(model, asked, sampling=Sampling(top_p=1, guidance=g), seeds=[1, 2]) for g in (1.0, 3.0))

@@ -13,7 +13,8 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from smalti.core import Condition, LatentLM, ParameterError, TokenLM, Tokens, TokenSpec
-from smalti.generate.sampling import Guided, Sampling, choose
+from smalti.generate.guidance import Guidance
+from smalti.generate.sampling import Sampling, choose
 from smalti.nn.modulation import require_condition
 from smalti.patterns import find_pattern
 
@@ -65,19 +66,21 @@ def stream(
         lm = lm.at(lm.prior(seeds))
     asked = _asker(lm, condition_at, len(seeds), last)
     asked(0)
-    return _frames(lm, asked, sampling, [torch.Generator().manual_seed(seed) for seed in seeds], heard)
+    guidance = Guidance(sampling, lm.schema)
+    return _frames(lm, asked, sampling, guidance, [torch.Generator().manual_seed(seed) for seed in seeds], heard)
 
 
 def _frames(
     lm: TokenLM,
     asked: Callable[[int], Condition],
     sampling: Sampling,
+    guidance: Guidance,
     generators: list[torch.Generator],
     heard: Tensor,
 ) -> Iterator[Tensor]:
     pattern, codebooks, blank = find_pattern(lm.pattern), lm.spec.codebooks, lm.spec.vocab
     stride, batch, known = pattern.stride(codebooks), len(generators), heard.shape[2]
-    guess = _guesser(lm, sampling, batch)
+    guess = _guesser(lm, guidance, batch)
     waits = [pattern.delay * codebook for codebook in range(codebooks)]
     recent: deque[Tensor] = deque(maxlen=waits[-1] + 1)
     rows = torch.nn.functional.pad(pattern.rows(heard, blank)[:, :, : stride * known], (1, 0), value=blank)
@@ -97,28 +100,15 @@ def _frames(
         rows = chosen[:, :, None]
 
 
-def _guesser(lm: TokenLM, sampling: Sampling, batch: int) -> Callable[[Tensor, Condition], Tensor]:
-    """Logits of the row behind some rows; with guidance the batch is told less in a second half of it."""
-    if sampling.guidance == 1:
-        stepper = lm.stepper(batch)
-        return lambda rows, asked: stepper.step(rows, _held(asked, rows.shape[2]))[:, :, -1]
-    stepper = lm.stepper(2 * batch)
+def _guesser(lm: TokenLM, guidance: Guidance, batch: int) -> Callable[[Tensor, Condition], Tensor]:
+    """Logits of the row behind some rows."""
+    stepper = lm.stepper(guidance.times * batch)
 
-    def guided(rows: Tensor, asked: Condition) -> Tensor:
-        less = told_less(asked, sampling.guided)
-        both = Condition(torch.cat([asked.labels, less.labels]), torch.cat([asked.values, less.values]))
-        logits = stepper.step(rows.repeat(2, 1, 1), _held(both, rows.shape[2]))[:, :, -1]
-        told, free = logits.chunk(2)
-        return free + sampling.guidance * (told - free)
+    def guess(rows: Tensor, asked: Condition) -> Tensor:
+        told = _held(guidance.asked(asked), rows.shape[2])
+        return guidance.pushed(stepper.step(rows.repeat(guidance.times, 1, 1), told)[:, :, -1])
 
-    return guided
-
-
-def told_less(asked: Condition, guided: Guided) -> Condition:
-    """What the other model of guidance is asked: the same without the label, the parameters or both."""
-    labels = asked.labels if guided == "parameters" else torch.full_like(asked.labels, -1)
-    values = asked.values if guided == "label" else torch.full_like(asked.values, float("nan"))
-    return Condition(labels, values)
+    return guess
 
 
 def _held(asked: Condition, frames: int) -> Condition:

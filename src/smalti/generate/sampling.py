@@ -7,15 +7,12 @@ thrown per row in float64 and never look at the logits, so a difference of 1e-6 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.core import ParameterError
-
-Guided = Literal["all", "label", "parameters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +44,10 @@ class Sampling:
         top_p: only the most likely codes that together reach this probability. Textures obey their parameters
             best around 0.9: rare codes lead away, and at 0.75 sparse sounds fall silent.
         min_p: only codes at least this share as likely as the likeliest.
-        guidance: logits are pushed away from those of a model told less, `free + guidance · (asked - free)`;
-            1 is plain sampling at plain cost, any other value costs twice.
-        guided: what that other model is not told.
+        guidance: how strongly logits are pushed away from those of a model told nothing; 1 is plain sampling at plain
+            cost, any other value costs one batch more (`smalti.generate.guidance`).
+        field_guidance: the same for fields on their own, each against a model told all but it: pairs of `label`,
+            `parameters` or a parameter's name, and a strength.
         filling: how gaps are filled, by a model that does that.
     """
 
@@ -58,7 +56,7 @@ class Sampling:
     top_p: float = 0.9
     min_p: float = 0.0
     guidance: float = 1.0
-    guided: Guided = "all"
+    field_guidance: tuple[tuple[str, float], ...] = ()
     filling: Filling = Filling()
 
     def __post_init__(self) -> None:
@@ -73,6 +71,10 @@ class Sampling:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ParameterError(f"{name} is {value}; choose a value in {low}…{high}")
+        fields = [field for field, _ in self.field_guidance]
+        for field, strength in self.field_guidance:
+            if not 0 <= strength <= 100 or fields.count(field) > 1:
+                raise ParameterError(f"guidance is {self.field_guidance}; give each field once, a value in 0…100")
 
 
 def choose(
