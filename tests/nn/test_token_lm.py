@@ -22,7 +22,8 @@ def _model(pattern: str = "delay", *, schema: Schema = SCHEMA, modulation: str =
     sizes = TransformerSettings(
         width=16, layers=layers, heads=2, window=WINDOW, condition_width=12, modulation=modulation, dropout=0.2
     )
-    model = TokenTransformer(spec=SPEC, schema=schema, pattern=pattern, transformer=sizes).eval()
+    depth = TransformerSettings(width=8, layers=2, heads=2, window=3, dropout=0.2) if pattern == "depth" else None
+    model = TokenTransformer(spec=SPEC, schema=schema, pattern=pattern, transformer=sizes, depth=depth).eval()
     for weight in model.parameters():  # adaLN starts closed; open it so that there is something to see
         torch.nn.init.normal_(weight, std=0.3)
     return model
@@ -119,9 +120,9 @@ def test_a_reset_row_starts_again_and_the_others_go_on(pattern: str):
     found = torch.cat(
         [stepper.step(mixed[:, :, i : i + 1], Condition(labels, values).at(slice(i, i + 1))) for i in range(7)], 2
     )
-    whole = model.read(rows, asked)
+    whole = model.stepper(3).step(rows, asked)
     assert (found[[0, 2]] - whole[[0, 2], :, 8:15]).abs().max() < 1e-5
-    assert (found[1] - model.read(again, asked_again)[1, :, :7]).abs().max() < 1e-5
+    assert (found[1] - model.stepper(3).step(again, asked_again)[1, :, :7]).abs().max() < 1e-5
 
 
 @torch.no_grad()

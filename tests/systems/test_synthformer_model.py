@@ -1,5 +1,6 @@
 """Synthformer's settings and model: presets build, and what a run keeps opens as the same model."""
 
+import dataclasses
 from importlib.resources import files
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 import torch
 
 from smalti.config import load_settings, to_toml
-from smalti.core import Condition, Parameter, Schema, StoreError, TokenLM, TokenSpec
+from smalti.core import Condition, ConfigError, Parameter, ParameterError, Schema, StoreError, TokenLM, TokenSpec
+from smalti.nn.token_lm import TokenTransformer
+from smalti.nn.transformer import TransformerSettings
 from smalti.store import load_weights, save_weights
 from smalti.store.words import to_words
 from smalti.systems.synthformer import SynthformerConfig, build_synthformer, load_synthformer
@@ -41,6 +44,31 @@ def test_every_preset_builds_a_model_and_survives_being_written(name: str):
     assert isinstance(model, TokenLM)
     assert load_settings(SynthformerConfig, to_toml(config)) == config
     assert to_toml(config).startswith('system = "synthformer"')
+
+
+def test_a_depth_head_comes_with_its_pattern_and_with_no_other():
+    config = load_settings(SynthformerConfig, "", ["model.pattern=depth"])
+    assert config.model.depth is not None and config.model.depth.width == 128
+    with pytest.raises(ConfigError, match=r"model\.pattern depth"):
+        load_settings(SynthformerConfig, "", ["model.depth.width=8"])
+    sizes = TransformerSettings(width=8, layers=1, heads=2, window=2, condition_width=4)
+    for pattern, depth, words in (
+        ("flat", sizes, "pattern flat"),
+        ("depth", None, "no depth head"),
+        ("depth", sizes, "at least 3"),
+    ):
+        with pytest.raises(ParameterError, match=words):
+            TokenTransformer(spec=SPEC, schema=SCHEMA, pattern=pattern, transformer=sizes, depth=depth)
+
+
+@torch.no_grad()
+def test_one_codebook_is_no_reason_to_fail():
+    spec = dataclasses.replace(SPEC, codebooks=1)
+    config = load_settings(SynthformerConfig, "", ["model.pattern=depth", *SMALL])
+    model = build_synthformer(config, spec=spec, schema=SCHEMA).eval()
+    codes, nothing = torch.randint(11, (2, 1, 6), generator=torch.Generator().manual_seed(0)), Condition.empty(2, 6, 1)
+    rows = torch.nn.functional.pad(codes, (1, 0), value=11)[:, :, :-1]
+    assert (model.stepper(2).step(rows, nothing) - model.logits(codes, nothing)).abs().max() < 1e-5
 
 
 def test_there_is_a_tiny_and_a_small_preset():

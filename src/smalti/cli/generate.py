@@ -7,7 +7,7 @@ import typer
 
 from smalti.cli.hearing import Bridge, VocoderRun, heard
 from smalti.cli.output import Json, epilog, finish
-from smalti.cli.sampling import Guidance, Guided, MinP, Noise, Passes, Temperature, TopK, TopP, sampling
+from smalti.cli.sampling import Guidance, MinP, Noise, Passes, Temperature, TopK, TopP, sampling
 
 KEYS = epilog(
     files="written",
@@ -38,8 +38,7 @@ def generate(
     top_k: TopK = 0,
     top_p: TopP = 0.9,
     min_p: MinP = 0.0,
-    guidance: Guidance = 1.0,
-    guided: Guided = "all",
+    guidance: Guidance = None,
     passes: Passes = 16,
     noise: Noise = 4.5,
     seed: Annotated[int, typer.Option(help="Of the first sound; the others count on.", min=0)] = 0,
@@ -64,7 +63,6 @@ def generate(
             top_p=top_p,
             min_p=min_p,
             guidance=guidance,
-            guided=guided,
             passes=passes,
             noise=noise,
         ),

@@ -1,5 +1,6 @@
 """Floor 3, generate: token language models make codes, frame by frame, as they are asked."""
 
+from smalti.generate.guidance import parse_guidance
 from smalti.generate.latent_sounds import LatentSound, centroid, gliding, latents_of, morphed, shifted, sound_of
 from smalti.generate.latents import Way, between
 from smalti.generate.loop import generate, stream
@@ -30,6 +31,7 @@ __all__ = [
     "inpaint",
     "latents_of",
     "morphed",
+    "parse_guidance",
     "parse_labels",
     "parse_setting",
     "shifted",

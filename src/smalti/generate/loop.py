@@ -13,7 +13,8 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from smalti.core import Condition, LatentLM, ParameterError, TokenLM, Tokens, TokenSpec
-from smalti.generate.sampling import Guided, Sampling, choose
+from smalti.generate.guidance import Guidance
+from smalti.generate.sampling import Sampling, choose
 from smalti.nn.modulation import require_condition
 from smalti.patterns import find_pattern
 
@@ -65,31 +66,33 @@ def stream(
         lm = lm.at(lm.prior(seeds))
     asked = _asker(lm, condition_at, len(seeds), last)
     asked(0)
-    return _frames(lm, asked, sampling, [torch.Generator().manual_seed(seed) for seed in seeds], heard)
+    guidance = Guidance(sampling, lm.schema)
+    return _frames(lm, asked, sampling, guidance, [torch.Generator().manual_seed(seed) for seed in seeds], heard)
 
 
 def _frames(
     lm: TokenLM,
     asked: Callable[[int], Condition],
     sampling: Sampling,
+    guidance: Guidance,
     generators: list[torch.Generator],
     heard: Tensor,
 ) -> Iterator[Tensor]:
     pattern, codebooks, blank = find_pattern(lm.pattern), lm.spec.codebooks, lm.spec.vocab
     stride, batch, known = pattern.stride(codebooks), len(generators), heard.shape[2]
-    guess = _guesser(lm, sampling, batch)
+    guess = _guesser(lm, guidance, batch)
     waits = [pattern.delay * codebook for codebook in range(codebooks)]
     recent: deque[Tensor] = deque(maxlen=waits[-1] + 1)
     rows = torch.nn.functional.pad(pattern.rows(heard, blank)[:, :, : stride * known], (1, 0), value=blank)
     for row in count(stride * known):
         logits = guess(rows, asked(row // stride - known))
-        chosen = choose(logits, sampling, generators).cpu()
-        for codebook, wait in enumerate(waits):
-            frame, off = divmod(row - wait, stride)
-            if frame < 0 or off:
-                chosen[:, codebook] = blank
-            elif frame < known:
-                chosen[:, codebook] = heard[:, codebook, frame]
+        held = [codebook for codebook, wait in enumerate(waits) if (row - wait) % stride == 0]
+        chosen = torch.full((batch, codebooks), blank)
+        chosen[:, held] = choose(logits[:, held], sampling, generators).cpu()
+        for codebook in held:
+            frame = (row - waits[codebook]) // stride
+            if frame < known:
+                chosen[:, codebook] = heard[:, codebook, frame] if frame >= 0 else blank
         recent.append(chosen)
         frame, off = divmod(row - waits[-1], stride)
         if frame >= known and not off:
@@ -97,28 +100,15 @@ def _frames(
         rows = chosen[:, :, None]
 
 
-def _guesser(lm: TokenLM, sampling: Sampling, batch: int) -> Callable[[Tensor, Condition], Tensor]:
-    """Logits of the row behind some rows; with guidance the batch is told less in a second half of it."""
-    if sampling.guidance == 1:
-        stepper = lm.stepper(batch)
-        return lambda rows, asked: stepper.step(rows, asked.held(batch, rows.shape[2]))[:, :, -1]
-    stepper = lm.stepper(2 * batch)
+def _guesser(lm: TokenLM, guidance: Guidance, batch: int) -> Callable[[Tensor, Condition], Tensor]:
+    """Logits of the row behind some rows."""
+    stepper = lm.stepper(guidance.times * batch)
 
-    def guided(rows: Tensor, asked: Condition) -> Tensor:
-        less = told_less(asked, sampling.guided)
-        both = Condition.joined([asked, less]).held(2 * batch, rows.shape[2])
-        logits = stepper.step(rows.repeat(2, 1, 1), both)[:, :, -1]
-        told, free = logits.chunk(2)
-        return free + sampling.guidance * (told - free)
+    def guess(rows: Tensor, asked: Condition) -> Tensor:
+        told = guidance.asked(asked).held(guidance.times * batch, rows.shape[2])
+        return guidance.pushed(stepper.step(rows.repeat(guidance.times, 1, 1), told)[:, :, -1])
 
-    return guided
-
-
-def told_less(asked: Condition, guided: Guided) -> Condition:
-    """What the other model of guidance is asked: the same without the label, the parameters or both."""
-    labels = asked.labels if guided == "parameters" else torch.full_like(asked.labels, -1)
-    values = asked.values if guided == "label" else torch.full_like(asked.values, float("nan"))
-    return Condition(labels, values, asked.mix if guided == "parameters" else None)
+    return guess
 
 
 def _asker(

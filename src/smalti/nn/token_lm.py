@@ -9,7 +9,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smalti.core import Condition, Mix, ParameterError, Schema, TokenSpec
+from smalti.core import Condition, Mix, ParameterError, Schema, Stepper, TokenSpec
+from smalti.nn.depth_head import DepthHead
 from smalti.nn.modulation import ConditionEmbedding, require_condition
 from smalti.nn.ring import RingCache
 from smalti.nn.transformer import Transformer, TransformerSettings
@@ -17,7 +18,7 @@ from smalti.patterns import find_pattern
 
 
 class TokenTransformer(nn.Module):
-    """Transformer over rows of Q codes with Q heads of V logits.
+    """Transformer over rows of Q codes with Q heads of V logits; or, of pattern `depth`, over frames with a depth head.
 
     Attributes:
         spec: of the tokens it continues.
@@ -27,8 +28,24 @@ class TokenTransformer(nn.Module):
 
     offsets: Tensor
 
-    def __init__(self, *, spec: TokenSpec, schema: Schema, pattern: str, transformer: TransformerSettings):
+    def __init__(
+        self,
+        *,
+        spec: TokenSpec,
+        schema: Schema,
+        pattern: str,
+        transformer: TransformerSettings,
+        depth: TransformerSettings | None = None,
+    ):
+        """Lay it out, with a depth head of sizes `depth` (its window Q or more) for pattern `depth` and no other.
+
+        Raises:
+            ParameterError: if the sizes of a depth head are missing, too many or too short.
+        """
         super().__init__()
+        if (depth is None) == (pattern == "depth"):
+            found = "no depth head" if depth is None else "a depth head"
+            raise ParameterError(f"pattern {pattern} was given {found}; pattern depth wants one, and no other has one")
         self.spec, self.schema, self.pattern = spec, schema, pattern
         self._pattern = find_pattern(pattern)
         self.codes = nn.Embedding(spec.codebooks * (spec.vocab + 1), transformer.width)
@@ -38,7 +55,11 @@ class TokenTransformer(nn.Module):
         )
         self.transformer = Transformer(transformer)
         self.drop = nn.Dropout(transformer.dropout)
-        self.heads = nn.Linear(transformer.width, spec.codebooks * spec.vocab)
+        self.heads = (
+            nn.Linear(transformer.width, spec.codebooks * spec.vocab)
+            if depth is None
+            else DepthHead(spec, width=transformer.width, transformer=depth)
+        )
         offsets = torch.arange(spec.codebooks) * (spec.vocab + 1)
         self.register_buffer("offsets", offsets[:, None], persistent=False)
 
@@ -77,16 +98,18 @@ class TokenTransformer(nn.Module):
             mix: of the condition.
         """
         codebooks, frames = codes.shape[1:]
-        newest = self._pattern.newest_frames(codebooks, frames).to(codes.device)
         condition = Condition(labels, values, mix)
+        if isinstance(self.heads, DepthHead):
+            heard = self.hear(_shifted(codes, self.spec.vocab), condition, steer=steer)
+            return self.heads(heard, codes[:, :-1])
+        newest = self._pattern.newest_frames(codebooks, frames).to(codes.device)
         if labels.shape[1] > 1:
             condition = condition.at(newest)
         rows = self._pattern.rows(codes, self.spec.vocab)
-        before = functional.pad(rows, (1, 0), value=self.spec.vocab)[:, :, :-1]
-        guesses = self.read(before, condition, steer=steer)
-        places = self._pattern.positions(codebooks, frames).to(codes.device)
+        guesses = self.read(_shifted(rows, self.spec.vocab), condition, steer=steer)
         if self._pattern.delay == 0:
             return guesses
+        places = self._pattern.positions(codebooks, frames).to(codes.device)
         return guesses[:, torch.arange(codebooks, device=codes.device)[:, None], places]
 
     def read(
@@ -97,12 +120,23 @@ class TokenTransformer(nn.Module):
         steer: Float[Tensor, "batch condition_dim"] | None = None,
     ) -> Float[Tensor, "batch codebook row vocab"]:
         """Logits of the row that follows each of these rows; the condition is that of the guessed rows."""
+        assert isinstance(self.heads, nn.Linear), "a depth head guesses codes, not rows"
+        guesses = self.heads(self.hear(rows, condition, cache, steer))
+        return guesses.unflatten(-1, (self.spec.codebooks, self.spec.vocab)).transpose(1, 2)
+
+    def hear(
+        self,
+        rows: Int64[Tensor, "batch codebook row"],
+        condition: Condition,
+        cache: RingCache | None = None,
+        steer: Float[Tensor, "batch condition_dim"] | None = None,
+    ) -> Float[Tensor, "batch row dim"]:
+        """A vector of each row, and of all before it in its reach: what the heads guess from."""
         vectors = self.drop(self.codes(rows + self.offsets).sum(1))
         told = self.conditions(condition)
-        heard = self.transformer(vectors, told if steer is None else told + steer[:, None], cache)
-        return self.heads(heard).unflatten(-1, (self.spec.codebooks, self.spec.vocab)).transpose(1, 2)
+        return self.transformer(vectors, told if steer is None else told + steer[:, None], cache)
 
-    def stepper(self, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None) -> "TokenStepper":
+    def stepper(self, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None) -> Stepper:
         """A batch of empty histories, steered for all their life as `forward` is.
 
         Raises:
@@ -110,7 +144,12 @@ class TokenTransformer(nn.Module):
         """
         if self.training:
             raise ParameterError("the model is in training mode, wanted evaluation; call .eval() first")
-        return TokenStepper(self, batch, steer)
+        return (DepthStepper if isinstance(self.heads, DepthHead) else TokenStepper)(self, batch, steer)
+
+
+def _shifted(rows: Tensor, blank: int) -> Tensor:
+    """What was there before each of these rows: before the first, the blank start."""
+    return functional.pad(rows, (1, 0), value=blank)[:, :, :-1]
 
 
 def refuse_misfits(
@@ -137,7 +176,7 @@ class TokenStepper:
 
     def __init__(self, model: TokenTransformer, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None):
         self._model, self._steer = model, steer
-        self._cache = model.transformer.cache(batch, model.heads.weight.device)
+        self._cache = model.transformer.cache(batch, model.codes.weight.device)
 
     @torch.inference_mode()
     def step(
@@ -162,3 +201,81 @@ class TokenStepper:
     def reset(self, rows: Int64[Tensor, " chosen"]) -> None:
         """Forget the history of these rows of the batch; the others go on."""
         self._cache.reset(rows)
+
+
+class DepthStepper:
+    """Histories of a batch read by a model with a depth head: the large transformer hears a frame when it is whole.
+
+    Rows are those of the pattern: Q to a frame, each with one code, and the guess behind row p is of codebook p mod Q.
+    What is given for the other codebooks, which have no code there, is 0.
+    """
+
+    def __init__(self, model: TokenTransformer, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None):
+        device = model.codes.weight.device
+        self._model, self._steer = model, steer
+        self._cache = model.transformer.cache(batch, device)
+        self._places = [0] * batch
+        self._frame = torch.full((batch, model.spec.codebooks), model.spec.vocab, device=device)
+        self._heard = torch.zeros(batch, model.transformer.settings.width, device=device)
+
+    @torch.inference_mode()
+    def step(
+        self, rows: Int64[Tensor, "batch codebook row"], condition: Condition
+    ) -> Float[Tensor, "batch codebook row vocab"]:
+        """As of `TokenStepper`; frames that come whole are heard at once."""
+        device, count, codebooks = self._cache.offsets.device, rows.shape[2], self._model.spec.codebooks
+        rows = rows.to(device)
+        condition = condition.to(device)
+        guesses, start = list[Tensor](), 0
+        while start < count:
+            frames = 0 if any(self._places) else min((count - start) // codebooks, self._cache.window)
+            piece = slice(start, start + (frames * codebooks or 1))
+            hear = self._frames if frames else self._row
+            guesses.append(hear(rows[:, :, piece], condition.at(piece)))
+            start = piece.stop
+        return guesses[0] if len(guesses) == 1 else torch.cat(guesses, dim=2)
+
+    def _row(self, row: Tensor, condition: Condition) -> Tensor:
+        """One row, wherever each history stands in its frame."""
+        codebooks, places = self._model.spec.codebooks, self._places
+        at = torch.tensor(places, device=row.device)
+        newest = ((at - 1) % codebooks)[:, None]
+        self._frame.scatter_(1, newest, row[:, :, 0].gather(1, newest))
+        begin = at == 0
+        if 0 in places:
+            heard = self._model.hear(self._frame[:, :, None], condition, self._cache, self._steer)[:, 0]
+            # what others wrote lies where their next frame will lie, and is not seen before
+            self._cache.offsets -= (~begin).long()
+            self._heard = torch.where(begin[:, None], heard, self._heard)
+        guesses = self._heard.new_zeros(*self._frame.shape, 1, self._model.spec.vocab)
+        for place in set(places):
+            chosen = (at == place).nonzero()[:, 0]
+            guesses[chosen, place, 0] = self._head.one(self._heard[chosen], self._frame[chosen, :place])
+        self._places = [(place + 1) % codebooks for place in places]
+        return guesses
+
+    def _frames(self, rows: Tensor, condition: Condition) -> Tensor:
+        """Whole frames, all but the last code of the last: rows that begin with the last code of the frame before."""
+        codebooks = self._model.spec.codebooks
+        below = rows.unflatten(2, (-1, codebooks)).diagonal(1, dim1=1, dim2=3).transpose(1, 2)
+        before = torch.cat([self._frame[:, :-1, None], below[:, :, :-1]], dim=2)
+        before = torch.cat([before, rows[:, -1:, ::codebooks]], dim=1)
+        told = condition.at(slice(None, None, codebooks))
+        heard = self._model.hear(before, told, self._cache, self._steer)
+        self._frame[:, :-1], self._heard = below[:, :, -1], heard[:, -1]
+        guesses = heard.new_zeros(*rows.shape, self._model.spec.vocab)
+        for q, guess in enumerate(self._head(heard, below).unbind(1)):
+            guesses[:, q, q::codebooks] = guess
+        return guesses
+
+    @property
+    def _head(self) -> DepthHead:
+        assert isinstance(self._model.heads, DepthHead)
+        return self._model.heads
+
+    def reset(self, rows: Int64[Tensor, " chosen"]) -> None:
+        """Forget the history of these rows of the batch; the others go on."""
+        self._cache.reset(rows)
+        self._frame[rows] = self._model.spec.vocab
+        for row in rows.tolist():
+            self._places[row] = 0

@@ -1,25 +1,43 @@
 """Settings of the token language model: its sizes, what it is shown, and how it learns."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from smalti.config import Settings
 from smalti.train import Cadence, EngineSettings
 from smalti.train.token_settings import ShownConfig, TrainConfig
 
 
-class ModelConfig(Settings):
-    """A banded causal transformer over rows of codes."""
+class DepthConfig(Settings):
+    """A small transformer along the codes of one frame."""
 
-    pattern: Literal["parallel", "delay", "flat"] = Field(default="delay", description="how codes become rows")
+    width: int = Field(default=128, gt=0, description="of its residual stream, a multiple of 2 x heads")
+    layers: int = Field(default=2, gt=0)
+    heads: int = Field(default=4, gt=0)
+
+
+class ModelConfig(Settings):
+    """A banded causal transformer over rows of codes; of pattern depth over frames, with a head along their codes."""
+
+    pattern: Literal["parallel", "delay", "flat", "depth"] = Field(default="delay", description="how codes become rows")
     width: int = Field(default=192, gt=0, description="of the residual stream, a multiple of 2 x heads")
     layers: int = Field(default=3, gt=0)
     heads: int = Field(default=4, gt=0)
     window: int = Field(default=64, gt=0, description="rows that a row sees, itself included")
     condition_width: int = Field(default=64, gt=0, description="of the vector that labels and parameters become")
     modulation: Literal["adaln", "film"] = Field(default="adaln", description="how conditions enter each layer")
+    hidden: int = Field(default=0, ge=0, description="width within the feed-forward branches; 0 is about 8/3 of width")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="share of each branch's output")
+    depth: DepthConfig | None = Field(default=None, validate_default=True, description="of pattern depth alone")
+
+    @field_validator("depth")
+    @classmethod
+    def _belongs_to_its_pattern(cls, depth: DepthConfig | None, info: Any) -> DepthConfig | None:
+        pattern = info.data.get("pattern")
+        if depth is not None and pattern != "depth":
+            raise ValueError(f"a table for model.pattern depth, and none for others; this one is {pattern}")
+        return depth or DepthConfig() if pattern == "depth" else None
 
 
 class SynthformerConfig(Settings):

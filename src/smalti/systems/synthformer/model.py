@@ -19,9 +19,12 @@ def build_synthformer(config: SynthformerConfig, *, spec: TokenSpec, schema: Sch
     Raises:
         ParameterError: if the sizes do not fit each other.
     """
-    sizes = config.model.model_dump(exclude={"pattern"})
-    transformer = TransformerSettings(**sizes)
-    return TokenTransformer(spec=spec, schema=schema, pattern=config.model.pattern, transformer=transformer)
+    model = config.model
+    transformer = TransformerSettings(**model.model_dump(exclude={"pattern", "depth"}))
+    depth = None
+    if model.depth is not None:
+        depth = TransformerSettings(**model.depth.model_dump(), window=spec.codebooks, dropout=model.dropout)
+    return TokenTransformer(spec=spec, schema=schema, pattern=model.pattern, transformer=transformer, depth=depth)
 
 
 def load_synthformer(folder: Path) -> TokenTransformer:

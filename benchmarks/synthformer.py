@@ -1,0 +1,121 @@
+"""What the ring cache buys: milliseconds per generated frame beside a plain re-run of the full window, in one process.
+
+DAC's codes (4 codebooks of 1,024 at 86.1 frames a second), random weights, sampling included, one CPU thread. The plain
+peer does what a model without a cache does: it reads the whole window again for every new frame. A history of 10,000
+frames is timed in turn with one that has just begun: cost and memory must stay. Milliseconds are of CPU, medians over
+frames taken in turn, for others work on the machine too; one JSON object a line.
+
+    python benchmarks/synthformer.py [late frame, 10000 unless told]
+"""
+
+import itertools
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from smalti.config import load_settings
+from smalti.core import Condition, Parameter, Schema, TokenSpec
+from smalti.generate import Sampling, choose, stream
+from smalti.nn.token_lm import TokenTransformer
+from smalti.systems.registry import find_preset
+from smalti.systems.synthformer import SynthformerConfig, build_synthformer
+
+SPEC = TokenSpec(sample_rate=44_100, hop=512, codebooks=4, vocab=1024, tokenizer="benchmark")
+SCHEMA = Schema(tuple("abcdefgh"), tuple(Parameter(name="rate", label=label) for label in "abcdefgh"))
+NETS = (
+    ("sm", "parallel", 1),
+    ("sm", "delay", 1),
+    ("sm", "depth", 1),
+    ("sm", "delay", 8),
+    ("sm", "depth", 8),
+    ("good_med", "delay", 1),
+    ("good_med", "delay", 8),
+)
+
+
+def build(preset: str, pattern: str) -> TokenTransformer:
+    """A preset's model with random weights, its conditions open."""
+    torch.manual_seed(0)
+    config = load_settings(SynthformerConfig, find_preset(f"synthformer/{preset}")[1], [f"model.pattern={pattern}"])
+    model = build_synthformer(config, spec=SPEC, schema=SCHEMA).eval()
+    torch.nn.init.normal_(model.transformer.modulation.project.weight, std=0.02)
+    return model
+
+
+def asked(batch: int) -> Condition:
+    condition = Condition.empty(batch, 1, len(SCHEMA.parameters))
+    condition.labels[:] = torch.arange(batch)[:, None] % 8
+    condition.values[:, :, 0] = 0.5
+    return condition
+
+
+def cached(lm: TokenTransformer, batch: int, begin: int) -> Iterator[object]:
+    """Frames from frame `begin` on."""
+    condition = asked(batch)
+    frames = stream(lm, lambda _: condition, sampling=Sampling(), seeds=range(batch))
+    return itertools.islice(frames, begin, None)
+
+
+@torch.inference_mode()
+def plain(lm: TokenTransformer, batch: int) -> Iterator[object]:
+    generators = [torch.Generator().manual_seed(seed) for seed in range(batch)]
+    rows = torch.randint(SPEC.vocab, (batch, SPEC.codebooks, lm.transformer.settings.window))
+    while True:
+        chosen = choose(lm.read(rows, asked(batch))[:, :, -1], Sampling(), generators)
+        rows = torch.cat([rows[:, :, 1:], chosen[:, :, None]], dim=2)
+        yield chosen
+
+
+def milliseconds(frames: Iterator[object]) -> float:
+    start = time.process_time()
+    next(frames)
+    return 1000 * (time.process_time() - start)
+
+
+def resident() -> int:
+    """Bytes that this process holds."""
+    return 4096 * int(Path("/proc/self/statm").read_text().split()[1])
+
+
+def measure(preset: str, pattern: str, batch: int, late: int) -> dict[str, object]:
+    lm = build(preset, pattern)
+    early, old = cached(lm, batch, 100), cached(lm, batch, late)
+    sides = [early, old]
+    if pattern != "depth":
+        sides.append(plain(lm, batch))
+    for side in sides:
+        next(side)
+    before = resident()
+    taken = [[milliseconds(side) for side in sides] for _ in range(100 if batch == 1 else 40)]
+    medians = [statistics.median(each) for each in zip(*taken, strict=True)]
+    found: dict[str, object] = {
+        "preset": f"synthformer/{preset}",
+        "pattern": pattern,
+        "parameters": lm.parameter_count,
+        "batch": batch,
+        "ms_per_frame": round(medians[0], 2),
+        "ms_per_clip_and_frame": round(medians[0] / batch, 2),
+        "real_time_factor": round(medians[0] / 1000 * SPEC.frame_rate / batch, 3),
+        "late_frame": late,
+        "late_over_early": round(medians[1] / medians[0], 3),
+        "memory_growth_bytes": resident() - before,
+    }
+    if len(medians) > 2:
+        found |= {"plain_ms_per_frame": round(medians[2], 2), "times_faster": round(medians[2] / medians[0], 1)}
+    return found
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    late = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    for preset, pattern, batch in NETS:
+        print(json.dumps(measure(preset, pattern, batch, late if batch == 1 else late // 10)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
