@@ -2,6 +2,7 @@
 
 from smalti.generate.latent_sounds import LatentSound, centroid, gliding, latents_of, morphed, shifted, sound_of
 from smalti.generate.latents import Way, between
+from smalti.generate.live import Dial, Knobs, Turn, block_frames, course, sound_stream
 from smalti.generate.loop import generate, stream
 from smalti.generate.masked import generate_masked, inpaint
 from smalti.generate.sampling import Filling, Sampling, choose
@@ -9,16 +10,21 @@ from smalti.generate.trajectories import SETTING_HELP, Setting, batch_conditions
 
 __all__ = [
     "SETTING_HELP",
+    "Dial",
     "Filling",
+    "Knobs",
     "LatentSound",
     "Sampling",
     "Setting",
+    "Turn",
     "Way",
     "batch_conditions",
     "between",
+    "block_frames",
     "centroid",
     "choose",
     "condition",
+    "course",
     "generate",
     "generate_masked",
     "gliding",
@@ -28,5 +34,6 @@ __all__ = [
     "parse_setting",
     "shifted",
     "sound_of",
+    "sound_stream",
     "stream",
 ]

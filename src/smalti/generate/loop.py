@@ -48,7 +48,7 @@ def stream(
     lm: TokenLM,
     condition_at: Callable[[int], Condition],
     *,
-    sampling: Sampling,
+    sampling: Sampling | Callable[[], Sampling],
     seeds: Sequence[int],
     prompt: Tokens | None = None,
     last: int | None = None,
@@ -58,6 +58,7 @@ def stream(
     Args:
         condition_at: what is asked of a new frame (one frame, one row for each seed or one for all). It is called in
             order, for each row of the pattern that begins or goes on with the frame: a live knob may answer anew.
+        sampling: asked anew for every row, if it is a function; guidance may then move if it is not 1 at first.
         last: the last frame that `condition_at` knows; it holds for all frames behind it.
     """
     heard = prompt_codes(lm.spec, prompt, len(seeds))
@@ -65,13 +66,14 @@ def stream(
         lm = lm.at(lm.prior(seeds))
     asked = _asker(lm, condition_at, len(seeds), last)
     asked(0)
-    return _frames(lm, asked, sampling, [torch.Generator().manual_seed(seed) for seed in seeds], heard)
+    now = sampling if callable(sampling) else lambda: sampling
+    return _frames(lm, asked, now, [torch.Generator().manual_seed(seed) for seed in seeds], heard)
 
 
 def _frames(
     lm: TokenLM,
     asked: Callable[[int], Condition],
-    sampling: Sampling,
+    sampling: Callable[[], Sampling],
     generators: list[torch.Generator],
     heard: Tensor,
 ) -> Iterator[Tensor]:
@@ -83,7 +85,7 @@ def _frames(
     rows = torch.nn.functional.pad(pattern.rows(heard, blank)[:, :, : stride * known], (1, 0), value=blank)
     for row in count(stride * known):
         logits = guess(rows, asked(row // stride - known))
-        chosen = choose(logits, sampling, generators).cpu()
+        chosen = choose(logits, sampling(), generators).cpu()
         for codebook, wait in enumerate(waits):
             frame, off = divmod(row - wait, stride)
             if frame < 0 or off:
@@ -97,19 +99,20 @@ def _frames(
         rows = chosen[:, :, None]
 
 
-def _guesser(lm: TokenLM, sampling: Sampling, batch: int) -> Callable[[Tensor, Condition], Tensor]:
+def _guesser(lm: TokenLM, sampling: Callable[[], Sampling], batch: int) -> Callable[[Tensor, Condition], Tensor]:
     """Logits of the row behind some rows; with guidance the batch is told less in a second half of it."""
-    if sampling.guidance == 1:
+    if sampling().guidance == 1:
         stepper = lm.stepper(batch)
         return lambda rows, asked: stepper.step(rows, _held(asked, rows.shape[2]))[:, :, -1]
     stepper = lm.stepper(2 * batch)
 
     def guided(rows: Tensor, asked: Condition) -> Tensor:
-        less = told_less(asked, sampling.guided)
+        now = sampling()
+        less = told_less(asked, now.guided)
         both = Condition(torch.cat([asked.labels, less.labels]), torch.cat([asked.values, less.values]))
         logits = stepper.step(rows.repeat(2, 1, 1), _held(both, rows.shape[2]))[:, :, -1]
         told, free = logits.chunk(2)
-        return free + sampling.guidance * (told - free)
+        return free + now.guidance * (told - free)
 
     return guided
 
