@@ -20,7 +20,7 @@ KEYS = epilog(
 )
 _GAP = "Seconds of the prompt to make anew, everything else kept; wants a model that fills gaps."
 _TO = "OUT.smt keeps the tokens alone. With --count: OUT-1.wav, OUT-2.wav, …"
-_SETTING = "NAME=VALUE, NAME=FROM:TO or NAME=SECOND:VALUE,SECOND:VALUE; may be repeated."
+SETTING = "NAME=VALUE, NAME=FROM:TO or NAME=SECOND:VALUE,SECOND:VALUE; may be repeated."
 
 
 def generate(
@@ -28,7 +28,7 @@ def generate(
     to: Annotated[Path, typer.Option(metavar="OUT.wav", help=_TO)],
     seconds: Annotated[float | None, typer.Option(help="Length of each sound, behind the prompt.")] = None,
     label: Annotated[str | None, typer.Option(help="Class of sound.")] = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=COURSE", help=_SETTING)] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=COURSE", help=SETTING)] = None,
     count: Annotated[int, typer.Option(help="How many sounds.", min=1)] = 1,
     prompt: Annotated[Path | None, typer.Option(metavar="AUDIO", help="A recording to continue.")] = None,
     prompt_seconds: Annotated[float | None, typer.Option(help="Only the prompt's beginning.", min=0)] = None,

@@ -25,8 +25,8 @@ def sampling(
     min_p: float,
     guidance: float,
     guided: Literal["all", "label", "parameters"],
-    passes: int,
-    noise: float,
+    passes: int = 16,
+    noise: float = 4.5,
 ) -> "Sampling":
     """What the options say."""
     from smalti.generate import Filling, Sampling
