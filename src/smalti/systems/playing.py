@@ -2,7 +2,6 @@
 
 import math
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,6 +29,8 @@ from smalti.play import play as play_pieces
 from smalti.systems.hearing import RunName, heard_as
 from smalti.systems.registry import TOKENIZER, find_run, load_codec_of, load_language_model
 from smalti.transcode import decoder_stream
+
+_KEYBOARD, _OUT = 0, 1  # file descriptors: stdin may be wrapped, and stdout is kept for results
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +146,7 @@ def play(
             around.enter_context(listening(live.osc, controls))
         if live.keys:
             panel = Panel(knobs, controls, lambda: _state(sound, spec.sample_rate))
-            around.enter_context(hearing_keys(panel, sys.stdin.fileno()))
+            around.enter_context(hearing_keys(panel, _KEYBOARD))
         played = play_pieces(pieces, sound, output, sample_rate=spec.sample_rate)
     heard = played.samples / spec.sample_rate
     return PlayReport(
@@ -193,7 +194,7 @@ def output_of(to: str) -> Output:
         case "null":
             return NullDevice()
         case "-":
-            return StandardOutput(os.fdopen(1, "wb", closefd=False))
+            return StandardOutput(os.fdopen(_OUT, "wb", closefd=False))
         case _:
             return FileOutput(Path(to))
 
