@@ -20,16 +20,16 @@ KEYS = epilog(
 )
 _GAP = "Seconds of the prompt to make anew, everything else kept; wants a model that fills gaps."
 _TO = "OUT.smt keeps the tokens alone. With --count: OUT-1.wav, OUT-2.wav, …"
-_LABEL = "Class of sound; A:B or SECOND:A,SECOND:B passes from one to the next, A=0.3,B=0.7 mixes, all is each in turn."
-_SETTING = "NAME=VALUE, FROM:TO, SECOND:VALUE,SECOND:VALUE, or a word: sweep, middle, steps; may be repeated."
+LABEL = "Class of sound; A:B or SECOND:A,SECOND:B passes from one to the next, A=0.3,B=0.7 mixes, all is each in turn."
+SETTING = "NAME=VALUE, FROM:TO, SECOND:VALUE,SECOND:VALUE, or a word: sweep, middle, steps; may be repeated."
 
 
 def generate(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A language model's run folder or shipped name.")],
     to: Annotated[Path, typer.Option(metavar="OUT.wav", help=_TO)],
     seconds: Annotated[float | None, typer.Option(help="Length of each sound, behind the prompt.")] = None,
-    label: Annotated[str | None, typer.Option(metavar="NAME|COURSE", help=_LABEL)] = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=COURSE", help=_SETTING)] = None,
+    label: Annotated[str | None, typer.Option(metavar="NAME|COURSE", help=LABEL)] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=COURSE", help=SETTING)] = None,
     count: Annotated[int, typer.Option(help="How many sounds.", min=1)] = 1,
     prompt: Annotated[Path | None, typer.Option(metavar="AUDIO", help="A recording to continue.")] = None,
     prompt_seconds: Annotated[float | None, typer.Option(help="Only the prompt's beginning.", min=0)] = None,

@@ -25,8 +25,8 @@ def sampling(
     top_p: float,
     min_p: float,
     guidance: Sequence[str] | None,
-    passes: int,
-    noise: float,
+    passes: int = 16,
+    noise: float = 4.5,
 ) -> "Sampling":
     """What the options say."""
     from smalti.generate import Filling, Sampling, parse_guidance

@@ -3,6 +3,7 @@
 from smalti.generate.guidance import parse_guidance
 from smalti.generate.latent_sounds import LatentSound, centroid, gliding, latents_of, morphed, shifted, sound_of
 from smalti.generate.latents import Way, between
+from smalti.generate.live import Dial, Knobs, Turn, block_frames, course, sound_stream
 from smalti.generate.loop import generate, stream
 from smalti.generate.masked import generate_masked, inpaint
 from smalti.generate.morphs import LABEL_HELP, LabelCourse, in_turn, parse_labels
@@ -13,17 +14,22 @@ __all__ = [
     "COURSES",
     "LABEL_HELP",
     "SETTING_HELP",
+    "Dial",
     "Filling",
+    "Knobs",
     "LabelCourse",
     "LatentSound",
     "Sampling",
     "Setting",
+    "Turn",
     "Way",
     "batch_conditions",
     "between",
+    "block_frames",
     "centroid",
     "choose",
     "condition",
+    "course",
     "generate",
     "generate_masked",
     "gliding",
@@ -36,5 +42,6 @@ __all__ = [
     "parse_setting",
     "shifted",
     "sound_of",
+    "sound_stream",
     "stream",
 ]

@@ -10,7 +10,8 @@ against the model that is told all others.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -53,7 +54,16 @@ class Guidance:
         terms = [_Term(sampling.guidance, True, every)]
         terms += [_term(field, strength, schema) for field, strength in sampling.field_guidance]
         self._terms = [term for term in terms if term.strength != 1]
+        self._every = sampling.guidance
         self.times = 1 + len(self._terms)
+
+    def at(self, strength: float) -> "Guidance":
+        """The same with another strength for all fields at once, which does nothing if they began without."""
+        if self._every in (1, strength):
+            return self
+        moved = copy(self)
+        moved._terms, moved._every = [replace(self._terms[0], strength=strength), *self._terms[1:]], strength
+        return moved
 
     def asked(self, condition: Condition) -> Condition:
         """What a batch `times` as large is asked: all of it, then what each other model is told."""

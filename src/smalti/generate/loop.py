@@ -49,7 +49,7 @@ def stream(
     lm: TokenLM,
     condition_at: Callable[[int], Condition],
     *,
-    sampling: Sampling,
+    sampling: Sampling | Callable[[], Sampling],
     seeds: Sequence[int],
     prompt: Tokens | None = None,
     last: int | None = None,
@@ -59,6 +59,7 @@ def stream(
     Args:
         condition_at: what is asked of a new frame (one frame, one row for each seed or one for all). It is called in
             order, for each row of the pattern that begins or goes on with the frame: a live knob may answer anew.
+        sampling: asked anew for every row, if it is a function; guidance may then move if it is not 1 at first.
         last: the last frame that `condition_at` knows; it holds for all frames behind it.
     """
     heard = prompt_codes(lm.spec, prompt, len(seeds))
@@ -66,21 +67,21 @@ def stream(
         lm = lm.at(lm.prior(seeds))
     asked = _asker(lm, condition_at, len(seeds), last)
     asked(0)
-    guidance = Guidance(sampling, lm.schema)
-    return _frames(lm, asked, sampling, guidance, [torch.Generator().manual_seed(seed) for seed in seeds], heard)
+    now = sampling if callable(sampling) else lambda: sampling
+    guess = _guesser(lm, now, len(seeds))
+    return _frames(lm, asked, now, guess, [torch.Generator().manual_seed(seed) for seed in seeds], heard)
 
 
 def _frames(
     lm: TokenLM,
     asked: Callable[[int], Condition],
-    sampling: Sampling,
-    guidance: Guidance,
+    sampling: Callable[[], Sampling],
+    guess: Callable[[Tensor, Condition], Tensor],
     generators: list[torch.Generator],
     heard: Tensor,
 ) -> Iterator[Tensor]:
     pattern, codebooks, blank = find_pattern(lm.pattern), lm.spec.codebooks, lm.spec.vocab
     stride, batch, known = pattern.stride(codebooks), len(generators), heard.shape[2]
-    guess = _guesser(lm, guidance, batch)
     waits = [pattern.delay * codebook for codebook in range(codebooks)]
     recent: deque[Tensor] = deque(maxlen=waits[-1] + 1)
     rows = torch.nn.functional.pad(pattern.rows(heard, blank)[:, :, : stride * known], (1, 0), value=blank)
@@ -88,7 +89,7 @@ def _frames(
         logits = guess(rows, asked(row // stride - known))
         held = [codebook for codebook, wait in enumerate(waits) if (row - wait) % stride == 0]
         chosen = torch.full((batch, codebooks), blank)
-        chosen[:, held] = choose(logits[:, held], sampling, generators).cpu()
+        chosen[:, held] = choose(logits[:, held], sampling(), generators).cpu()
         for codebook in held:
             frame = (row - waits[codebook]) // stride
             if frame < known:
@@ -100,11 +101,13 @@ def _frames(
         rows = chosen[:, :, None]
 
 
-def _guesser(lm: TokenLM, guidance: Guidance, batch: int) -> Callable[[Tensor, Condition], Tensor]:
+def _guesser(lm: TokenLM, sampling: Callable[[], Sampling], batch: int) -> Callable[[Tensor, Condition], Tensor]:
     """Logits of the row behind some rows."""
-    stepper = lm.stepper(guidance.times * batch)
+    first = Guidance(sampling(), lm.schema)
+    stepper = lm.stepper(first.times * batch)
 
     def guess(rows: Tensor, asked: Condition) -> Tensor:
+        guidance = first.at(sampling().guidance)
         told = guidance.asked(asked).held(guidance.times * batch, rows.shape[2])
         return guidance.pushed(stepper.step(rows.repeat(guidance.times, 1, 1), told)[:, :, -1])
 

@@ -12,14 +12,12 @@ from torch import Tensor
 
 from smalti.audio import read
 from smalti.core import Audio, Codec, Condition, LanguageModel, MaskedLM, ParameterError, SpecError, TokenLM, Tokens
-from smalti.generate import Sampling, condition, generate_masked, inpaint, parse_setting
+from smalti.generate import Sampling, block_frames, condition, generate_masked, inpaint, parse_setting
 from smalti.generate import generate as generate_codes
 from smalti.store import SmtWriter
 from smalti.systems.hearing import RunName, heard_as
 from smalti.systems.registry import TOKENIZER, find_run, load_codec_of, load_language_model
 from smalti.transcode import write_decoded
-
-_BLOCK = 256  # frames decoded at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,5 +203,5 @@ def _write(codec: Codec, codes: Int64[Tensor, "batch codebook frame"], to: Path,
                 writer.append(row)
                 writer.finish(samples=samples)
         else:
-            write_decoded(codec, row.split(_BLOCK, dim=1), path, samples=samples)
+            write_decoded(codec, row.split(block_frames(codec.spec), dim=1), path, samples=samples)
     return tuple(str(path) for path in paths)
