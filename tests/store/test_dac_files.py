@@ -69,7 +69,7 @@ GOOD = [
             (1, 1, {"sample_rate": 8_000, "original_length": 1}),
             (72 * 3, 9, {"chunk_length": 72, "padding": False, "original_length": 80_000}),
             (7, 2, {"channels": 2, "input_db": -70.0}),
-            (300, 32, {"sample_rate": 24_000, "original_length": 2**31 + 5}),
+            (300, 32, {"sample_rate": 24_000, "original_length": 2**28}),
         ]
     )
 ]
@@ -177,6 +177,8 @@ def test_a_missing_fact_and_a_missing_file_are_named(tmp_path: Path) -> None:
         read_dac(kept(tmp_path / "a.dac", with_pickle(value)))
     with pytest.raises(StoreError, match="cannot be read"):
         read_dac(tmp_path / "b.dac")
+    with pytest.raises(StoreError, match="is a folder or a device"):
+        read_dac(tmp_path)
 
 
 def test_a_vocabulary_of_ones_own_is_taken(tmp_path: Path) -> None:
