@@ -131,9 +131,9 @@ def test_only_distances_count_never_positions(offset: int):
     model = _model("parallel")
     rows, asked = _rows(model, _codes(), _condition())
     near, far = model.stepper(2), model.stepper(2)
-    far._cache.offsets += offset
-    far._cache._keys.fill_(0)
-    far._cache._values.fill_(0)
+    far._listener.cache.offsets += offset
+    far._listener.cache._keys.fill_(0)
+    far._listener.cache._values.fill_(0)
     reach = model.transformer.settings.reach
     shifted = far.step(rows, asked)
     assert (near.step(rows, asked) - shifted)[:, :, reach:].abs().max() < 1e-3

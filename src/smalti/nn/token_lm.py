@@ -100,7 +100,7 @@ class TokenTransformer(nn.Module):
         codebooks, frames = codes.shape[1:]
         condition = Condition(labels, values, mix)
         if isinstance(self.heads, DepthHead):
-            heard = self.hear(_shifted(codes, self.spec.vocab), condition, steer=steer)
+            heard = self.hear(_shifted(codes, self.spec.vocab), self.told(condition, steer))
             return self.heads(heard, codes[:, :-1])
         newest = self._pattern.newest_frames(codebooks, frames).to(codes.device)
         if labels.shape[1] > 1:
@@ -116,25 +116,32 @@ class TokenTransformer(nn.Module):
         self,
         rows: Int64[Tensor, "batch codebook row"],
         condition: Condition,
-        cache: RingCache | None = None,
         steer: Float[Tensor, "batch condition_dim"] | None = None,
     ) -> Float[Tensor, "batch codebook row vocab"]:
         """Logits of the row that follows each of these rows; the condition is that of the guessed rows."""
-        assert isinstance(self.heads, nn.Linear), "a depth head guesses codes, not rows"
-        guesses = self.heads(self.hear(rows, condition, cache, steer))
-        return guesses.unflatten(-1, (self.spec.codebooks, self.spec.vocab)).transpose(1, 2)
+        return self.guess(self.hear(rows, self.told(condition, steer)))
+
+    def told(
+        self, condition: Condition, steer: Float[Tensor, "batch condition_dim"] | None = None
+    ) -> Float[Tensor, "batch #row condition_dim"]:
+        """A vector of each frame of a condition, steered."""
+        vectors = self.conditions(condition)
+        return vectors if steer is None else vectors + steer[:, None]
 
     def hear(
         self,
         rows: Int64[Tensor, "batch codebook row"],
-        condition: Condition,
+        told: Float[Tensor, "batch #row condition_dim"],
         cache: RingCache | None = None,
-        steer: Float[Tensor, "batch condition_dim"] | None = None,
     ) -> Float[Tensor, "batch row dim"]:
         """A vector of each row, and of all before it in its reach: what the heads guess from."""
         vectors = self.drop(self.codes(rows + self.offsets).sum(1))
-        told = self.conditions(condition)
-        return self.transformer(vectors, told if steer is None else told + steer[:, None], cache)
+        return self.transformer(vectors, told, cache)
+
+    def guess(self, heard: Float[Tensor, "batch row dim"]) -> Float[Tensor, "batch codebook row vocab"]:
+        """Logits of all codes of the next row at once, from what was heard."""
+        assert isinstance(self.heads, nn.Linear), "a depth head guesses codes, not rows"
+        return self.heads(heard).unflatten(-1, (self.spec.codebooks, self.spec.vocab)).transpose(1, 2)
 
     def stepper(self, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None) -> Stepper:
         """A batch of empty histories, steered for all their life as `forward` is.
@@ -171,12 +178,35 @@ def refuse_misfits(
     require_condition(schema, condition)
 
 
+class _Listener:
+    """One batch of histories with their ring cache. A condition that stays is not worked out again."""
+
+    def __init__(self, model: TokenTransformer, batch: int, steer: Tensor | None):
+        self.model, self._steer = model, steer
+        self.device = model.codes.weight.device
+        self.cache = model.transformer.cache(batch, self.device)
+        self._last: tuple[Condition, Tensor] | None = None
+
+    def hear(self, rows: Tensor, condition: Condition) -> Float[Tensor, "batch row dim"]:
+        """Vectors of the next rows."""
+        if self._last is None or not _same(self._last[0], condition):
+            self._last = condition, self.model.told(condition, self._steer)
+        return self.model.hear(rows, self._last[1], self.cache)
+
+
+def _same(first: Condition, second: Condition) -> bool:
+    """Bit for bit, so that absent parameters, which are NaN, are equal too; a mix is always worked out."""
+    if first.mix is not None or second.mix is not None:
+        return False
+    bits = first.values.view(torch.int32), second.values.view(torch.int32)
+    return torch.equal(first.labels, second.labels) and torch.equal(*bits)
+
+
 class TokenStepper:
-    """Histories of a batch, one ring cache: a step costs the same at row 10 and at row 10,000,000."""
+    """Histories of a batch: a step costs the same at row 10 and at row 10,000,000."""
 
     def __init__(self, model: TokenTransformer, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None):
-        self._model, self._steer = model, steer
-        self._cache = model.transformer.cache(batch, model.codes.weight.device)
+        self._listener = _Listener(model, batch, steer)
 
     @torch.inference_mode()
     def step(
@@ -188,19 +218,16 @@ class TokenStepper:
             rows: one row, or many (a prompt); the first row of a history is the start, all blank.
             condition: of the guessed rows: the one after each of these.
         """
-        device = self._cache.offsets.device
-        rows = rows.to(device)
-        condition = condition.to(device)
-        window, count = self._cache.window, rows.shape[2]
+        listener = self._listener
+        rows, condition = rows.to(listener.device), condition.to(listener.device)
+        window, count = listener.cache.window, rows.shape[2]
         pieces = [slice(start, start + window) for start in range(0, count, window)]
-        guesses = [
-            self._model.read(rows[:, :, piece], condition.at(piece), self._cache, self._steer) for piece in pieces
-        ]
-        return guesses[0] if len(guesses) == 1 else torch.cat(guesses, dim=2)
+        heard = [listener.hear(rows[:, :, piece], condition.at(piece)) for piece in pieces]
+        return listener.model.guess(heard[0] if len(heard) == 1 else torch.cat(heard, dim=1))
 
     def reset(self, rows: Int64[Tensor, " chosen"]) -> None:
         """Forget the history of these rows of the batch; the others go on."""
-        self._cache.reset(rows)
+        self._listener.cache.reset(rows)
 
 
 class DepthStepper:
@@ -211,9 +238,9 @@ class DepthStepper:
     """
 
     def __init__(self, model: TokenTransformer, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None):
-        device = model.codes.weight.device
-        self._model, self._steer = model, steer
-        self._cache = model.transformer.cache(batch, device)
+        assert isinstance(model.heads, DepthHead)
+        self._listener, self._head, self._spec = _Listener(model, batch, steer), model.heads, model.spec
+        device = self._listener.device
         self._places = [0] * batch
         self._frame = torch.full((batch, model.spec.codebooks), model.spec.vocab, device=device)
         self._heard = torch.zeros(batch, model.transformer.settings.width, device=device)
@@ -223,59 +250,54 @@ class DepthStepper:
         self, rows: Int64[Tensor, "batch codebook row"], condition: Condition
     ) -> Float[Tensor, "batch codebook row vocab"]:
         """As of `TokenStepper`; frames that come whole are heard at once."""
-        device, count, codebooks = self._cache.offsets.device, rows.shape[2], self._model.spec.codebooks
-        rows = rows.to(device)
-        condition = condition.to(device)
+        rows, condition = rows.to(self._listener.device), condition.to(self._listener.device)
+        window, count, codebooks = self._listener.cache.window, rows.shape[2], self._spec.codebooks
         guesses, start = list[Tensor](), 0
         while start < count:
-            frames = 0 if any(self._places) else min((count - start) // codebooks, self._cache.window)
+            frames = 0 if any(self._places) else min((count - start) // codebooks, window)
             piece = slice(start, start + (frames * codebooks or 1))
-            hear = self._frames if frames else self._row
-            guesses.append(hear(rows[:, :, piece], condition.at(piece)))
+            read = self._frames if frames else self._row
+            guesses.append(read(rows[:, :, piece], condition.at(piece)))
             start = piece.stop
         return guesses[0] if len(guesses) == 1 else torch.cat(guesses, dim=2)
 
     def _row(self, row: Tensor, condition: Condition) -> Tensor:
         """One row, wherever each history stands in its frame."""
-        codebooks, places = self._model.spec.codebooks, self._places
-        at = torch.tensor(places, device=row.device)
+        codebooks, places = self._spec.codebooks, set(self._places)
+        at = torch.tensor(self._places, device=row.device)
         newest = ((at - 1) % codebooks)[:, None]
         self._frame.scatter_(1, newest, row[:, :, 0].gather(1, newest))
-        begin = at == 0
         if 0 in places:
-            heard = self._model.hear(self._frame[:, :, None], condition, self._cache, self._steer)[:, 0]
-            # what others wrote lies where their next frame will lie, and is not seen before
-            self._cache.offsets -= (~begin).long()
-            self._heard = torch.where(begin[:, None], heard, self._heard)
-        guesses = self._heard.new_zeros(*self._frame.shape, 1, self._model.spec.vocab)
-        for place in set(places):
+            self._begin(at == 0, condition)
+        guesses = self._heard.new_zeros(*self._frame.shape, 1, self._spec.vocab)
+        for place in places:
             chosen = (at == place).nonzero()[:, 0]
             guesses[chosen, place, 0] = self._head.one(self._heard[chosen], self._frame[chosen, :place])
-        self._places = [(place + 1) % codebooks for place in places]
+        self._places = [(place + 1) % codebooks for place in self._places]
         return guesses
+
+    def _begin(self, whole: Tensor, condition: Condition) -> None:
+        """Hear the frames that are whole; what others write lies where their next frame will, unseen until then."""
+        heard = self._listener.hear(self._frame[:, :, None], condition)[:, 0]
+        self._listener.cache.offsets -= (~whole).long()
+        self._heard = torch.where(whole[:, None], heard, self._heard)
 
     def _frames(self, rows: Tensor, condition: Condition) -> Tensor:
         """Whole frames, all but the last code of the last: rows that begin with the last code of the frame before."""
-        codebooks = self._model.spec.codebooks
+        codebooks = self._spec.codebooks
         below = rows.unflatten(2, (-1, codebooks)).diagonal(1, dim1=1, dim2=3).transpose(1, 2)
         before = torch.cat([self._frame[:, :-1, None], below[:, :, :-1]], dim=2)
         before = torch.cat([before, rows[:, -1:, ::codebooks]], dim=1)
-        told = condition.at(slice(None, None, codebooks))
-        heard = self._model.hear(before, told, self._cache, self._steer)
+        heard = self._listener.hear(before, condition.at(slice(None, None, codebooks)))
         self._frame[:, :-1], self._heard = below[:, :, -1], heard[:, -1]
-        guesses = heard.new_zeros(*rows.shape, self._model.spec.vocab)
+        guesses = heard.new_zeros(*rows.shape, self._spec.vocab)
         for q, guess in enumerate(self._head(heard, below).unbind(1)):
             guesses[:, q, q::codebooks] = guess
         return guesses
 
-    @property
-    def _head(self) -> DepthHead:
-        assert isinstance(self._model.heads, DepthHead)
-        return self._model.heads
-
     def reset(self, rows: Int64[Tensor, " chosen"]) -> None:
         """Forget the history of these rows of the batch; the others go on."""
-        self._cache.reset(rows)
-        self._frame[rows] = self._model.spec.vocab
+        self._listener.cache.reset(rows)
+        self._frame[rows] = self._spec.vocab
         for row in rows.tolist():
             self._places[row] = 0
