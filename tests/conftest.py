@@ -10,6 +10,7 @@ from journey import (
     TINY_ALM_STAGE1,
     TINY_ALM_STAGE2,
     TINY_CODEC,
+    TINY_DAC,
     TINY_GRID_CODEC,
     TINY_KMEANS,
     TINY_LM,
@@ -57,6 +58,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
         "alm",
         "alm1",
         "alm2",
+        "dac",
         "kmeans",
         "matpac",
         "plus",
@@ -74,6 +76,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     train("almtokenizer/tiny", data=sounds, out=made.alm, overrides=TINY_ALM, progress=False)
     train("almtokenizer/stage1", data=sounds, out=made.alm_stage1, overrides=TINY_ALM_STAGE1, progress=False)
     train("almtokenizer/stage2", data=sounds, out=made.alm_stage2, overrides=TINY_ALM_STAGE2, progress=False)
+    train("dac/tiny", data=sounds, out=made.dac, overrides=TINY_DAC, progress=False)
     train("kmeans", data=sounds, out=made.kmeans, overrides=TINY_KMEANS, progress=False)
     train("matpac/micro", data=sounds, out=made.matpac, overrides=TINY_MATPAC, progress=False)
     train("matpac/micro", data=sounds, out=made.matpac_plus, overrides=TINY_MATPAC_PLUS, progress=False)

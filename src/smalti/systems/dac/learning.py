@@ -93,7 +93,7 @@ def begin_as_published(net: DACNet) -> None:
     """Small weights and no bias; what lengthens steps and what quantises stays as torch has it."""
     for part in (net.encoder, net.decoder):
         for layer in part.modules():
-            if isinstance(layer, nn.Conv1d) and layer.bias is not None:
+            if isinstance(layer, nn.Conv1d) and layer.weight.requires_grad:
                 nn.init.trunc_normal_(layer.weight, std=_SMALL)
                 nn.init.zeros_(layer.bias)
 
@@ -103,7 +103,7 @@ def begin_evenly(net: DACNet) -> None:
     """Weights by which every layer is about as loud as the one before it, so that a short run need not learn that."""
     for part in (net.encoder, net.decoder):
         for layer in part.modules():
-            if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d) and layer.bias is not None:
+            if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d) and layer.weight.requires_grad:
                 lengthens = isinstance(layer, nn.ConvTranspose1d)
                 heard = layer.in_channels * (_OVERLAP if lengthens else layer.kernel_size[0])
                 nn.init.normal_(layer.weight, std=heard**-0.5)

@@ -27,19 +27,21 @@ def spectral_channels(fold: int) -> int:
 
 def spectral_front(fold: int) -> nn.Sequential:
     """Samples to levels and phases."""
-    forward = nn.Conv1d(1, 2 * fold, 2 * fold, stride=fold, padding=fold // 2, bias=False)
+    forward = nn.Conv1d(1, 2 * fold, 2 * fold, stride=fold, padding=fold // 2)
     with torch.no_grad():
         forward.weight.copy_(_waves(fold)[:, None])
+        forward.bias.zero_()
     return nn.Sequential(forward.requires_grad_(False), Levels(fold))
 
 
 def spectral_back(fold: int) -> Iterable[nn.Module]:
     """Levels and phases to samples."""
-    inverse = nn.ConvTranspose1d(2 * fold, 1, 2 * fold, stride=fold, padding=fold // 2, bias=False)
+    inverse = nn.ConvTranspose1d(2 * fold, 1, 2 * fold, stride=fold, padding=fold // 2)
     times = torch.full((2 * fold, 1), 2.0)  # an inner bin stands for two
     times[0] = times[fold] = 1.0
     with torch.no_grad():
         inverse.weight.copy_((_waves(fold) * times / (2 * fold))[:, None])
+        inverse.bias.zero_()
     return Waves(fold), inverse.requires_grad_(False)
 
 
