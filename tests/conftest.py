@@ -76,21 +76,8 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     train("almtokenizer/tiny", data=sounds, out=made.alm, overrides=TINY_ALM, progress=False)
     train("almtokenizer/stage1", data=sounds, out=made.alm_stage1, overrides=TINY_ALM_STAGE1, progress=False)
     train("almtokenizer/stage2", data=sounds, out=made.alm_stage2, overrides=TINY_ALM_STAGE2, progress=False)
-    _untaught_dac(made.dac)
+    train("dac/tiny", data=sounds, out=made.dac, overrides=TINY_DAC, progress=False)
     train("kmeans", data=sounds, out=made.kmeans, overrides=TINY_KMEANS, progress=False)
     train("matpac/micro", data=sounds, out=made.matpac, overrides=TINY_MATPAC, progress=False)
     train("matpac/micro", data=sounds, out=made.matpac_plus, overrides=TINY_MATPAC_PLUS, progress=False)
     return made
-
-
-def _untaught_dac(folder: Path) -> None:
-    from smalti.config import load_settings, to_toml
-    from smalti.store import save_weights
-    from smalti.systems.dac import DACConfig, DACNet
-    from smalti.train import RunFolder
-
-    config = load_settings(DACConfig, "", TINY_DAC)
-    run = RunFolder.start(folder, to_toml(config))
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        save_weights(run.weights_path, DACNet(config.model).state_dict(), {"system": config.system})

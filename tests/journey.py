@@ -162,7 +162,14 @@ TINY_ALM_STAGE2 = (
     "depth.heads=2",
 )
 TINY_DAC = (
+    "train.steps=6",
+    "train.batch=2",
+    "train.crop=0.15",
+    "train.quantize_from=0.3",
+    "train.start_vectors=20",
+    "train.restart_below=0.9",
     "model.sample_rate=16000",
+    "model.fold=1",
     "model.strides=[2, 5, 8]",
     "model.encoder_width=4",
     "model.decoder_width=24",
@@ -170,6 +177,10 @@ TINY_DAC = (
     "model.codebooks=3",
     "model.vocab=11",
     "model.code_dim=5",
+    "judge.start=3",
+    "judge.periods=[3]",
+    "judge.windows=[128]",
+    "judge.width=2",
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )

@@ -3,14 +3,17 @@
 Source: Kumar et al. 2023 (DAC, arXiv:2306.06546), section 3.2: factorised, length-normalised codes, learnt by gradient.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, autocast, nn
 from torch.nn import functional
 
 from smalti.quantize.interface import Quantized
+from smalti.quantize.kmeans import kmeans
+from smalti.quantize.vector import as_points, spare_latents
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +113,28 @@ class ProjectedResidualQuantizer(nn.Module):
         """The sum of the projected codes, of the first codebooks if there are codes of fewer than all."""
         rows = zip(self._quantizers, codes.split(1, dim=1), strict=False)
         return torch.stack([quantizer.decode(row) for quantizer, row in rows]).sum(dim=0)
+
+    @torch.no_grad()
+    def start(self, latents: Float[Tensor, "batch dim frame"], *, generator: torch.Generator) -> None:
+        """Place the codes of each codebook by k-means on what the ones before it leave over.
+
+        Args:
+            latents: the same in all processes.
+            generator: of the CPU, where the clusters are found.
+        """
+        for quantizer, points in self._left_over(latents):
+            quantizer.codebook.weight.copy_(kmeans(points.cpu(), centres=self.vocab, generator=generator))
+
+    @torch.no_grad()
+    def restart(self, latents: Float[Tensor, "batch dim frame"], idle: Bool[Tensor, "codebook vocab"]) -> None:
+        """Move idle codes to random latents, as they are left over for their codebook."""
+        for place, (quantizer, points) in enumerate(self._left_over(latents)):
+            count = int(idle[place].sum())
+            quantizer.codebook.weight[idle[place]] = spare_latents(points, count)
+
+    def _left_over(self, latents: Tensor) -> Iterator[tuple[ProjectedQuantizer, Tensor]]:
+        """Each codebook and what it is to look at, in its own few dimensions, one row a frame."""
+        residual = latents.float()
+        for quantizer in self._quantizers:
+            yield quantizer, as_points(quantizer.inwards(residual))
+            residual = residual - quantizer.decode(quantizer.encode(residual))
