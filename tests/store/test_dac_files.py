@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from smalti.core import ParameterError, StoreError
-from smalti.store import DacFile, dac_bytes, read_dac, write_dac
+from smalti.store import DacFile, dac_bytes, read_dac, verify, write_dac
 
 HEADER = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '|O', 'fortran_order': False, 'shape': (), }".ljust(117) + b"\n"
 MOST_BYTES = 50e6
@@ -69,7 +69,7 @@ GOOD = [
             (1, 1, {"sample_rate": 8_000, "original_length": 1}),
             (72 * 3, 9, {"chunk_length": 72, "padding": False, "original_length": 80_000}),
             (7, 2, {"channels": 2, "input_db": -70.0}),
-            (300, 32, {"sample_rate": 24_000, "original_length": 2**31 + 5}),
+            (300, 32, {"sample_rate": 24_000, "original_length": 2**28}),
         ]
     )
 ]
@@ -89,6 +89,12 @@ def test_what_numpy_saves_here_and_now_is_read(tmp_path: Path) -> None:
     with (tmp_path / "a.dac").open("wb") as file:
         np.save(file, as_numpy(GOOD[0]))  # type: ignore[arg-type]
     assert same(read_dac(tmp_path / "a.dac"), GOOD[0])
+
+
+def test_the_longer_header_of_numpy_is_read(tmp_path: Path) -> None:
+    whole = dac_bytes(GOOD[0])
+    longer = whole[:6] + b"\x02\x00" + struct.pack("<I", len(HEADER) - 10) + whole[10:]
+    assert same(read_dac(kept(tmp_path / "a.dac", longer)), GOOD[0])
 
 
 def test_a_level_without_axes_and_numbers_that_numpy_made_are_read(tmp_path: Path) -> None:
@@ -177,6 +183,8 @@ def test_a_missing_fact_and_a_missing_file_are_named(tmp_path: Path) -> None:
         read_dac(kept(tmp_path / "a.dac", with_pickle(value)))
     with pytest.raises(StoreError, match="cannot be read"):
         read_dac(tmp_path / "b.dac")
+    with pytest.raises(StoreError, match="is a folder or a device"):
+        read_dac(tmp_path)
 
 
 def test_a_vocabulary_of_ones_own_is_taken(tmp_path: Path) -> None:
@@ -192,6 +200,13 @@ def test_codes_beyond_16_bits_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="65536"):
         write_dac(tmp_path / "a.dac", one)
     assert not (tmp_path / "a.dac").exists()
+
+
+def test_verify_says_whether_a_file_can_be_read(tmp_path: Path) -> None:
+    write_dac(tmp_path / "a.dac", clip())
+    assert verify(tmp_path / "a.dac") == []
+    (problem,) = verify(kept(tmp_path / "b.dac", dac_bytes(clip())[:-9]))
+    assert "b.dac is no good .dac file" in problem
 
 
 class _Call:
@@ -251,6 +266,9 @@ def _hostile(canary: Path) -> dict[str, bytes]:
         "numbers of another width": _codes(_array(b"(K\x01K\x01K\x04t", "u8", b"12345678")),
         "numbers that are objects": _codes(_array(b"(K\x01K\x01K\x01t", "O8", bytes(8))),
         "numbers that are a million letters": _codes(_array(b"(K\x01K\x01K\x01t", "V1000000", bytes(8))),
+        "a text encoded four hundred times": _object(
+            _text("lol" * 10**5) + b"q\x00c_codecs\nencode\nq\x01" + b"h\x01h\x00X\x06\x00\x00\x00latin1\x86R" * 390
+        ),
         "a dict that holds itself": _object(b"}q\x00" + _text("codes") + b"h\x00s" + _text("metadata") + b"h\x00s"),
         "a list that holds itself": _object(b"]q\x00h\x00a"),
         "a tuple doubled two hundred times": _object(many),

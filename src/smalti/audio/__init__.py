@@ -2,7 +2,7 @@
 
 from smalti.audio.claims import FLAGS
 from smalti.audio.limits import require_sound
-from smalti.audio.loudness import QUIETEST, at_loudness, loudness
+from smalti.audio.loudness import at_loudness, loudness
 from smalti.audio.reading import AudioFile, DamageWarning, FileReport, blocks, inspect, read
 from smalti.audio.refusals import shown
 from smalti.audio.resampling import Resampler, resample
@@ -11,7 +11,6 @@ from smalti.audio.writing import AudioWriter, write
 
 __all__ = [
     "FLAGS",
-    "QUIETEST",
     "AudioFile",
     "AudioWriter",
     "DamageWarning",

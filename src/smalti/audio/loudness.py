@@ -13,7 +13,7 @@ from jaxtyping import Complex128, Float, Float64, Int64
 from torch import Tensor
 from torch.nn import functional
 
-QUIETEST = -70.0  # LUFS, of the first gate; silence is said to be as loud
+_QUIETEST = -70.0  # LUFS, of the first gate; silence is said to be as loud
 _OFFSET = -0.691  # dB: what K-weighting adds at 997 Hz
 _RELATIVE_GATE = -10.0  # dB
 _STEPS_PER_SECOND = 10
@@ -49,9 +49,9 @@ def loudness(samples: Float[Tensor, "channel sample"], sample_rate: int) -> floa
     Source: ITU-R BS.1770-4. # Differs: nothing is measured below the first gate, as in descript-audiotools.
     """
     power = _block_power(samples, sample_rate)
-    heard = power[_level(power) > QUIETEST]
+    heard = power[_level(power) > _QUIETEST]
     heard = heard[_level(heard) > _level(heard.mean()) + _RELATIVE_GATE]
-    return max(float(_level(heard.mean())), QUIETEST) if len(heard) else QUIETEST
+    return max(float(_level(heard.mean())), _QUIETEST) if len(heard) else _QUIETEST
 
 
 def at_loudness(

@@ -27,6 +27,12 @@ TRANSCODED = {
     "real_time_factor": "seconds per second of sound",
     "bitrate": "bit/s before entropy coding",
 }
+DAC_FILE = {
+    "codebooks": "of a .dac file: how many its codes use",
+    "chunks": "that they are in",
+    "input_db": "loudness of the sound that went in, LUFS",
+    "warning": "what the file cannot say",
+}
 SCORED = {
     "log_mel_l1_db": "distance in dB, mean over files",
     "perplexity": "codes in use, per codebook",

@@ -10,7 +10,6 @@ run, and every claim is held against the bytes that are there. The file does not
 Source: descript-audio-codec 1.0.0, dac_version "1.0.0".
 """
 
-import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,19 +21,22 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from smalti.audio.limits import MAX_CHANNELS, MAX_READ_SAMPLES, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from smalti.core import ParameterError, StoreError
 from smalti.store.atomic import write_bytes
 from smalti.store.inert_pickle import InertArray, PickleRefused, read_inert
 from smalti.store.numpy_pickle import pickled
 
 VERSION = "1.0.0"
+MOST_VOCAB = 1 << 16
 _MAGIC = b"\x93NUMPY"
 _HEADERS = {(1, 0): struct.Struct("<H"), (2, 0): struct.Struct("<I")}
 _HEADER = "{'descr': '|O', 'fortran_order': False, 'shape': (), }"
 _HEADER_BYTES = 128
 _MOST_HEADER = 4096
 _MOST_BYTES = 64 * 2**20  # an hour of 32 codebooks takes 17 MiB
-_MOST_SAMPLES = 2**40
+_MOST_CODEBOOKS = 1024
+_DECIBELS = (-200.0, 100.0)
 _VOCAB = 1024
 _FIELDS = frozenset(
     ("input_db", "original_length", "sample_rate", "chunk_length", "channels", "padding", "dac_version")
@@ -44,6 +46,9 @@ _FIELDS = frozenset(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DacFile:
     """One clip as a `.dac` file keeps it.
+
+    Raises:
+        ParameterError: if a fact cannot be; names found and wanted.
 
     Attributes:
         codes: of each channel, all chunks one after the other.
@@ -78,11 +83,18 @@ class DacFile:
 
     def __post_init__(self) -> None:
         channels, codebooks, frames = self.codes.shape
-        sizes = {"codebooks": codebooks, "frames": frames, "chunk_length": self.chunk_length}
-        sizes |= {"channels": self.channels, "sample_rate": self.sample_rate, "original_length": self.original_length}
-        for name, size in sizes.items():
-            if not 1 <= size <= _MOST_SAMPLES:
-                raise ParameterError(f"{name} is {size}, wanted a positive number")
+        bounds = {
+            "codebooks": (codebooks, 1, _MOST_CODEBOOKS),
+            "frames": (frames, 1, MAX_READ_SAMPLES),
+            "chunk_length": (self.chunk_length, 1, MAX_READ_SAMPLES),
+            "channels": (self.channels, 1, MAX_CHANNELS),
+            "sample_rate": (self.sample_rate, MIN_SAMPLE_RATE, MAX_SAMPLE_RATE),
+            "original_length": (self.original_length, 1, MAX_READ_SAMPLES),
+            "input_db": (self.input_db, *_DECIBELS),
+        }
+        for name, (found, least, most) in bounds.items():
+            if not least <= found <= most:
+                raise ParameterError(f"{name} is {found}, wanted {least}…{most}")
         if channels != self.channels:
             raise ParameterError(f"found codes of {channels} channels, wanted {self.channels}; one clip a file")
         if frames % self.chunk_length:
@@ -91,8 +103,6 @@ class DacFile:
             raise ParameterError(
                 f"dac_version is {self.dac_version[:20]!r}, wanted {VERSION!r}; encode the sound again"
             )
-        if not math.isfinite(self.input_db):
-            raise ParameterError(f"input_db is {self.input_db}, wanted a loudness in LUFS")
 
 
 def read_dac(path: Path, *, vocab: int = _VOCAB) -> DacFile:
@@ -105,6 +115,8 @@ def read_dac(path: Path, *, vocab: int = _VOCAB) -> DacFile:
         StoreError: if it is missing, cut, holds anything but codes and their facts, or a code outside the vocabulary.
     """
     try:
+        if not path.is_file() and path.exists():
+            raise StoreError(f"{path} is a folder or a device; name a .dac file")
         if (size := path.stat().st_size) > _MOST_BYTES:
             raise StoreError(f"{path} holds {size} bytes, wanted at most {_MOST_BYTES}; encode the sound in parts")
         with path.open("rb") as file:
@@ -134,8 +146,8 @@ def dac_bytes(clip: DacFile) -> bytes:
         ParameterError: if a code does not fit 16 bits.
     """
     low, high = int(clip.codes.min()), int(clip.codes.max())
-    if low < 0 or high > 0xFFFF:
-        raise ParameterError(f"codes lie in {low}…{high}, a .dac file holds 0…65535; use a .smt file")
+    if low < 0 or high >= MOST_VOCAB:
+        raise ParameterError(f"codes lie in {low}…{high}, a .dac file holds 0…{MOST_VOCAB - 1}; use a .smt file")
     metadata = {
         "input_db": np.array([clip.input_db], "<f4"),
         "original_length": clip.original_length,
@@ -213,8 +225,8 @@ def _whole(value: Any, name: str) -> int:
     numbers = value.numbers if isinstance(value, InertArray) else None
     if numbers is not None and numbers.size == 1 and numbers.dtype.kind in "ui":
         value = int(numbers.item())
-    if type(value) is not int or not 1 <= value <= _MOST_SAMPLES:
-        raise PickleRefused(f"has a {name} that is no possible number")
+    if type(value) is not int:
+        raise PickleRefused(f"has a {name} that is no whole number")
     return value
 
 
@@ -223,7 +235,7 @@ def _decibels(value: Any) -> float:
     numbers = value.numbers if isinstance(value, InertArray) else None
     if numbers is not None and numbers.size == 1 and numbers.dtype.kind in "uif":
         value = numbers.item()
-    if type(value) not in (int, float) or not math.isfinite(value):
+    if type(value) not in (int, float):
         raise PickleRefused("has an input_db that is no loudness")
     return float(value)
 

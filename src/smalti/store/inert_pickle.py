@@ -69,8 +69,13 @@ class InertArray:
 
 @dataclass(slots=True)
 class _Machine:
-    """What a pickle works on: a stack, the places of marks in it, and a memo."""
+    """What a pickle works on: a stack, the places of marks in it, and a memo.
 
+    Attributes:
+        room: bytes that calls may still make, as many as the file has: else a text could be encoded again and again.
+    """
+
+    room: int
     stack: list[_Value] = field(default_factory=list[_Value])
     marks: list[int] = field(default_factory=list[int])
     memo: dict[int, _Value] = field(default_factory=dict[int, _Value])
@@ -110,7 +115,7 @@ def read_inert(data: bytes) -> _Value:
     Raises:
         PickleRefused: if it wants anything else, is cut, or goes on after its end.
     """
-    machine, source = _Machine(), BytesIO(data)
+    machine, source = _Machine(len(data)), BytesIO(data)
     try:
         for step, (opcode, argument, _) in enumerate(pickletools.genops(source)):
             if step >= _MOST_STEPS:
@@ -214,9 +219,13 @@ def _reduce(machine: _Machine, _: _Value) -> None:
     if not isinstance(called, _Name) or type(given) is not tuple:
         raise PickleRefused("calls what is no name")
     try:
-        machine.stack.append(_CALLS[called](*given))
+        made = _CALLS[called](*given)
     except TypeError:
         raise PickleRefused(f"calls {called.name} as numpy never does") from None
+    machine.room -= len(made) if type(made) is bytes else 0
+    if machine.room < 0:
+        raise PickleRefused("makes more bytes than it has")
+    machine.stack.append(made)
 
 
 def _kind(code: _Value, align: _Value = False, copy: _Value = True) -> _Kind:

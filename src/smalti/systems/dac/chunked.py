@@ -1,7 +1,8 @@
 """The net without any padding, in chunks, as `.dac` files of long sounds are written.
 
 Without padding a chunk of the sound gives fewer frames than it has hops, and frames give fewer samples than hops. So
-chunks of the sound overlap, what they decode to does not, and a frame's number does not tell its time. At 44.1 kHz a chunk of one second takes 44544 samples, gives 72 frames, and these 28522 samples:
+chunks of the sound overlap, what they decode to does not, and a frame's number does not tell its time. At 44.1 kHz a
+chunk of one second takes 44544 samples and gives 72 frames, and these give 28522 samples:
 
     sound      [ delay |            given            | delay ]
     next chunk                       [ delay |            given            | delay ]

@@ -10,7 +10,7 @@ from torch import Tensor
 from smalti.core import Audio, Embedding, ParameterError, SpecError, Tokens, TokenSpec
 from smalti.quantize import parameter_count
 from smalti.store import LiveFingerprint
-from smalti.systems.dac.chunked import decode_chunks, encode_chunks
+from smalti.systems.dac.chunked import Chunk, decode_chunks, encode_chunks
 from smalti.systems.dac.net import DACNet
 from smalti.systems.dac.streams import Analysis, DACDecoderStream, DACEncoderStream, Synthesis
 
@@ -175,6 +175,14 @@ class DAC:
             ParameterError: if chunks are too short to give sound.
         """
         return encode_chunks(self.net, samples, seconds=seconds, codebooks=self.codebooks)
+
+    def chunk_samples(self, frames: int) -> int:
+        """Samples that a chunk of so many frames decodes to.
+
+        Raises:
+            ParameterError: if that is none.
+        """
+        return Chunk.of_frames(self.net, frames).given
 
     @torch.no_grad()
     def decode_chunks(self, codes: Int64[Tensor, "chunk codebook frame"]) -> Float[Tensor, " sample"]:
