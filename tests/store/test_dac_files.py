@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from smalti.core import ParameterError, StoreError
-from smalti.store import DacFile, dac_bytes, read_dac, write_dac
+from smalti.store import DacFile, dac_bytes, read_dac, verify, write_dac
 
 HEADER = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '|O', 'fortran_order': False, 'shape': (), }".ljust(117) + b"\n"
 MOST_BYTES = 50e6
@@ -200,6 +200,13 @@ def test_codes_beyond_16_bits_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="65536"):
         write_dac(tmp_path / "a.dac", one)
     assert not (tmp_path / "a.dac").exists()
+
+
+def test_verify_says_whether_a_file_can_be_read(tmp_path: Path) -> None:
+    write_dac(tmp_path / "a.dac", clip())
+    assert verify(tmp_path / "a.dac") == []
+    (problem,) = verify(kept(tmp_path / "b.dac", dac_bytes(clip())[:-9]))
+    assert "b.dac is no good .dac file" in problem
 
 
 class _Call:

@@ -42,14 +42,18 @@ class Parameter:
         """`label.name`, or the bare name if it belongs to every label."""
         return f"{self.label}.{self.name}" if self.label else self.name
 
+    def reaches(self, value: float) -> bool:
+        """Whether a value in its unit lies within its range."""
+        slack = 1e-9 * max(abs(self.low), abs(self.high))
+        return self.low - slack <= value <= self.high + slack
+
     def normalise(self, value: float) -> float:
         """Map a value in its unit to 0…1.
 
         Raises:
             ParameterError: if it lies outside the range; nothing is clamped.
         """
-        slack = 1e-9 * max(abs(self.low), abs(self.high))
-        if not self.low - slack <= value <= self.high + slack:
+        if not self.reaches(value):
             found = f"{self.key}={value:g}{self.unit and ' ' + self.unit}"
             raise ParameterError(f"{found} is outside {self.low:g}…{self.high:g}; choose a value in that range")
         if self.scale == "log":

@@ -93,13 +93,22 @@ class Manifest:
         Raises:
             DataError: if a recording is in two of them.
         """
-        rows = [row for part in parts for row in part._seen_from(root).to_pylist()]
+        rows = [row for part in parts for row in part.seen_from(root).table.to_pylist()]
         known: set[str] = set()
         for path in (row["path"] for row in rows):
             if path in known:
                 raise DataError(f"{shown(path)}: is in two of the sources; name each folder once")
             known.add(path)
         return cls.from_rows(rows, root)
+
+    def seen_from(self, folder: Path) -> "Manifest":
+        """The same recordings with paths relative to another folder, or absolute if they lie outside it."""
+        here, there = self.root.resolve(), folder.resolve()
+        if here == there:
+            return Manifest(self.table, folder)
+        names = [_relative(here, name, there) for name in self.table["path"].to_pylist()]
+        place = self.table.column_names.index("path")
+        return Manifest(self.table.set_column(place, "path", pa.array(names, pa.string())), folder)
 
     def write(self, path: Path) -> None:
         """Write the table as CSV or Parquet, by suffix, complete or not at all.
@@ -112,7 +121,7 @@ class Manifest:
         """
         if path.suffix.lower() not in (".csv", ".parquet"):
             raise ParameterError(f"{shown(path)}: a manifest is .csv or .parquet; choose one of them")
-        table = self._seen_from(path.parent)
+        table = self.seen_from(path.parent).table
         with replace_file(path) as temporary:
             if path.suffix.lower() == ".csv":
                 csv.write_csv(table, temporary)
@@ -293,12 +302,17 @@ class Manifest:
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(f"{shown(path)}: is no schema ({error}); repair or remove it") from error
 
-    def _seen_from(self, folder: Path) -> pa.Table:
-        here, there = self.root.resolve(), folder.resolve()
-        if here == there:
-            return self.table
-        names = [_relative(here, name, there) for name in self.table["path"].to_pylist()]
-        return self.table.set_column(self.table.column_names.index("path"), "path", pa.array(names, pa.string()))
+
+def write_tracks(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write parameters over time as `tracks.parquet`: rows of path, name, rate (values a second) and values.
+
+    Raises:
+        StoreError: if it cannot be written.
+    """
+    values = pa.field("values", pa.list_(pa.float32()))
+    fields = [pa.field("path", pa.string()), pa.field("name", pa.string()), pa.field("rate", pa.float64()), values]
+    with replace_file(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(list(rows), schema=pa.schema(fields)), temporary)
 
 
 def _column(name: str, values: list[Any]) -> pa.Array:

@@ -15,11 +15,14 @@ from smalti.audio import FileReport, inspect, shown
 from smalti.core import DataError, ParameterError, nearest
 from smalti.data.corpora import CORPORA, LABELS, NOTES, Row
 from smalti.data.corpora.listed import holds_labelled_manifest
+from smalti.data.given_codes import holds_codes, inspect_codes
 from smalti.data.given_pictures import PUBLISHED, read_cut_picture
 from smalti.data.log_mel_corpus import MATPAC, inspect_log_mel, write_list, write_log_mels
-from smalti.data.manifest import SCHEMA, Manifest
+from smalti.data.manifest import SCHEMA, TRACKS, Manifest, write_tracks
+from smalti.data.moving import Moving, with_sidecars
 from smalti.data.picture_corpus import write_pictures
 from smalti.data.settled import settle, settle_notes, write_schema
+from smalti.data.sidecars import read_sidecar
 from smalti.data.split import HELD_OUT, LEARNT, hold_out
 from smalti.features import MEL_PRESETS, is_log_mel, is_picture
 from smalti.store import write_bytes
@@ -143,12 +146,15 @@ def prepare(
         found = _joined(parts, manifest.parent)
         if choices.hold_out is not None:
             found = hold_out(found, choices.hold_out, group=choices.group, seed=choices.seed)
-        if corpus == _SHEETS or choices.validation:
-            odd = _settle(found, [part.root for part in parts], names, manifest.parent / SCHEMA)
+        moving = with_sidecars(found.seen_from(manifest.parent))
+        if corpus == _SHEETS or choices.validation or moving.sidecars:
+            odd = _settle(moving, [part.root for part in parts], names, manifest.parent / SCHEMA)
             notes += [_note(manifest, note) for note in odd]
         elif names:
             _name_labels(manifest.parent / SCHEMA, list(dict.fromkeys(names)))
-        found.write(manifest)
+        if moving.sidecars:
+            write_tracks(manifest.parent / TRACKS, moving.tracks())
+        moving.manifest.write(manifest)
         if choices.features == MATPAC:
             write_list(found, choices.features_to)
     return PrepareReport(
@@ -223,14 +229,16 @@ def _note(path: Path, note: str) -> dict[str, str]:
     return {"path": str(path), "reason": note}
 
 
-def _settle(found: Manifest, roots: Sequence[Path], labels: Sequence[str], path: Path) -> list[str]:
+def _settle(moving: Moving, roots: Sequence[Path], labels: Sequence[str], path: Path) -> list[str]:
     """Hold all recordings against what those learnt from, or the first schema.json of the sources, say; write that."""
+    found = moving.manifest
     declared = next((root for root in roots if (root / SCHEMA).is_file()), path.parent)
     texts = found.table["split"].to_pylist() if "split" in found.table.column_names else [None] * found.rows
     learnt = np.array([split in LEARNT for split in texts])
     training = Manifest(found.select(learnt).table, declared)
     held_out = None if learnt.all() else Manifest(found.select(~learnt).table, declared)
-    schema = settle(training, held_out, labels=labels)
+    schema = settle(training, held_out, labels=labels, moving=moving.ranges(np.flatnonzero(learnt).tolist()))
+    moving.require(schema)
     write_schema(path, schema)
     return [] if held_out is None else list(settle_notes(training, held_out, schema))
 
@@ -306,14 +314,21 @@ def _outcome(root: Path, inside: Path, name: str) -> FileReport | str:
         name.encode()
         if not Path(name).is_absolute() and not path.resolve().is_relative_to(inside):
             return "leads out of the folder (a link or ..), which is not followed; copy it into the folder"
-        read = _inspect_picture if is_picture(path) else inspect_log_mel if is_log_mel(path) else inspect
-        return read(path)
+        report = _inspector(path)(path)
+        read_sidecar(path, seconds=report.seconds)
+        return report
     except UnicodeEncodeError:
         return "its name is not valid UTF-8, so no table can hold it; rename it"
     except (OSError, RuntimeError, ValueError) as error:
         return f"its name cannot be followed ({error}); rename it"
     except DataError as error:
         return str(error).removeprefix(f"{shown(path)}: ")
+
+
+def _inspector(path: Path) -> Callable[[Path], FileReport]:
+    if holds_codes(path):
+        return inspect_codes
+    return _inspect_picture if is_picture(path) else inspect_log_mel if is_log_mel(path) else inspect
 
 
 def _inspect_picture(path: Path) -> FileReport:

@@ -5,9 +5,10 @@ out: a class that is missing among these shifts no other's number. What does not
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Bool
@@ -18,18 +19,26 @@ from smalti.data.manifest import Manifest
 from smalti.store import write_bytes
 
 
-def settle(training: Manifest, held_out: Manifest | None = None, *, labels: Sequence[str] = ()) -> Schema:
+def settle(
+    training: Manifest,
+    held_out: Manifest | None = None,
+    *,
+    labels: Sequence[str] = (),
+    moving: Mapping[tuple[str | None, str], tuple[float, float]] = MappingProxyType({}),
+) -> Schema:
     """The schema of a corpus.
 
     Args:
         training: what is learnt from; its root is the folder whose `schema.json` counts.
         held_out: what is not, and is only held against the schema.
         labels: that are there whether or not a recording of them can be used.
+        moving: lowest and highest value of each label and parameter that moves in what is learnt from.
     Raises:
         DataError: naming the first recording whose label or value does not fit, found, wanted and remedy.
     """
     found, declared = training.schema(), training.declared()
-    schema = Schema(tuple(sorted({*found.labels, *labels})), found.parameters)
+    parameters = tuple(_widened(found, declared, moving))
+    schema = Schema(tuple(sorted({*found.labels, *labels})), parameters)
     _refuse_labels(training, declared.labels, "schema.json")
     _refuse_values(training, schema, declared)
     if held_out is not None:
@@ -58,6 +67,20 @@ def write_schema(path: Path, schema: Schema) -> None:
     """
     words = {"labels": list(schema.labels), "parameters": [asdict(parameter) for parameter in schema.parameters]}
     write_bytes(path, f"{json.dumps(words, indent=2, ensure_ascii=False)}\n".encode())
+
+
+def _widened(
+    found: Schema, declared: Schema, moving: Mapping[tuple[str | None, str], tuple[float, float]]
+) -> Iterator[Parameter]:
+    """All parameters, those that nobody declared as wide as they move."""
+    fixed = {(p.label, p.name) for p in declared.parameters}
+    rest = {key: ends for key, ends in moving.items() if not {key, (None, key[1])} & fixed}
+    for parameter in found.parameters:
+        low, high = rest.pop((parameter.label, parameter.name), (parameter.low, parameter.high))
+        yield replace(parameter, low=min(low, parameter.low), high=max(high, parameter.high))
+    for (label, name), (low, high) in rest.items():
+        if low < high:
+            yield Parameter(name=name, label=label, low=low, high=high)
 
 
 def _refuse_labels(manifest: Manifest, known: tuple[str, ...], where: str) -> None:

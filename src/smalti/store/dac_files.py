@@ -28,6 +28,7 @@ from smalti.store.inert_pickle import InertArray, PickleRefused, read_inert
 from smalti.store.numpy_pickle import pickled
 
 VERSION = "1.0.0"
+MOST_VOCAB = 1 << 16
 _MAGIC = b"\x93NUMPY"
 _HEADERS = {(1, 0): struct.Struct("<H"), (2, 0): struct.Struct("<I")}
 _HEADER = "{'descr': '|O', 'fortran_order': False, 'shape': (), }"
@@ -145,8 +146,8 @@ def dac_bytes(clip: DacFile) -> bytes:
         ParameterError: if a code does not fit 16 bits.
     """
     low, high = int(clip.codes.min()), int(clip.codes.max())
-    if low < 0 or high > 0xFFFF:
-        raise ParameterError(f"codes lie in {low}…{high}, a .dac file holds 0…65535; use a .smt file")
+    if low < 0 or high >= MOST_VOCAB:
+        raise ParameterError(f"codes lie in {low}…{high}, a .dac file holds 0…{MOST_VOCAB - 1}; use a .smt file")
     metadata = {
         "input_db": np.array([clip.input_db], "<f4"),
         "original_length": clip.original_length,

@@ -27,6 +27,7 @@ from smalti.data.manifest import Manifest
 from smalti.features import Vocoder, preset_of
 from smalti.search import SearchIndex, is_index, load_contents, verify_index
 from smalti.store import SmtReader, TokenStore, load_weights, read_dac
+from smalti.store.dac_files import MOST_VOCAB
 from smalti.systems.hearing import Heard, View
 from smalti.systems.registry import (
     CONFIG,
@@ -226,7 +227,7 @@ def _tokens(path: Path) -> Facts:
 
 
 def _dac_file(path: Path) -> Facts:
-    clip = read_dac(path, vocab=1 << 16)
+    clip = read_dac(path, vocab=MOST_VOCAB)
     facts = {name: value for name, value in asdict(clip).items() if name != "codes"}
     return {
         "codebooks": clip.codes.shape[1],
