@@ -32,7 +32,7 @@ SCHEMA = Schema(
 def _knobs(*settings: str, label: str | None = "rain", glide: float = 0, guidance: float = 1) -> Knobs:
     written = [parse_setting(text) for text in settings]
     asked = course(SCHEMA, label=label, settings=written, seconds=None, frame_rate=SPEC.frame_rate)
-    return Knobs(SCHEMA, asked, label=label, sampling=Sampling(guidance=guidance), glide=glide)
+    return Knobs(SCHEMA, asked, sampling=Sampling(guidance=guidance), glide=glide)
 
 
 def _values(knobs: Knobs, frame: int) -> list[float | None]:
@@ -221,7 +221,7 @@ def test_sound_without_end_is_made_only_as_it_is_wanted() -> None:
 
 def test_live_codes_equal_those_of_generate() -> None:
     asked = course(SCHEMA, label="rain", settings=[parse_setting("rate=2:8")], seconds=0.2, frame_rate=SPEC.frame_rate)
-    knobs = Knobs(SCHEMA, asked, label="rain", sampling=Sampling())
+    knobs = Knobs(SCHEMA, asked, sampling=Sampling())
     frames = stream(_model(), knobs.condition_at, sampling=knobs.sampling, seeds=[4], last=15)
     live = torch.stack(list(islice(frames, 16)), dim=2)
     assert torch.equal(live, generate(_model(), asked, sampling=Sampling(), seeds=[4]))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import torch
 
 from smalti.core import Condition, Parameter, ParameterError, Schema
 from smalti.generate import Knobs, Sampling
@@ -20,7 +21,8 @@ class Board:
 
     def __init__(self) -> None:
         self.stopped = 0
-        self.knobs = Knobs(SCHEMA, Condition.empty(1, 1, 2), label="rain", sampling=Sampling(guidance=2))
+        asked = Condition(torch.zeros(1, 1).long(), torch.full((1, 1, 2), torch.nan))
+        self.knobs = Knobs(SCHEMA, asked, sampling=Sampling(guidance=2))
         self.controls = Controls(self.knobs, self._stop)
         self.panel = Panel(self.knobs, self.controls, lambda: "3.0 s")
 
@@ -81,7 +83,7 @@ def test_the_line_says_how_it_stands() -> None:
 
 
 def test_keys_of_a_model_without_knobs_do_nothing() -> None:
-    knobs = Knobs(Schema(), Condition.empty(1, 1, 0), label=None, sampling=Sampling())
+    knobs = Knobs(Schema(), Condition.empty(1, 1, 0), sampling=Sampling())
     panel = Panel(knobs, Controls(knobs, lambda: None), str)
     panel.press("\x1b[A\x1b[C5l")
     assert panel.line().plain.startswith("no label  temperature") and knobs.label is None

@@ -6,6 +6,7 @@ import struct
 import time
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,7 +42,11 @@ def bundle(*packets: bytes) -> bytes:
 
 
 def _knobs(guidance: float = 1) -> Knobs:
-    return Knobs(SCHEMA, Condition.empty(1, 1, 1), label="rain", sampling=Sampling(guidance=guidance))
+    return Knobs(
+        SCHEMA,
+        Condition(torch.zeros(1, 1).long(), torch.full((1, 1, 1), torch.nan)),
+        sampling=Sampling(guidance=guidance),
+    )
 
 
 def test_the_example_of_the_specification_is_read() -> None:

@@ -29,6 +29,10 @@ _OSC = (
     "Hear OSC at this UDP port of this machine, or at HOST:PORT: /set/NAME value, /label NAME, /temperature, "
     "/guidance, /quit."
 )
+_QUICK = (
+    "Let a codec that can wait for less before it sounds, a little rougher, so that knobs are heard sooner; "
+    "by default for all but files, which are exactly what `generate` writes."
+)
 _HEARD = "Turn knobs with the terminal's keys; by default where sound is heard at a terminal."
 
 
@@ -42,6 +46,7 @@ def play(
     glide: Annotated[float, typer.Option(metavar="SECONDS", help="That a knob takes to its new place.")] = 0.0,
     osc: Annotated[str | None, typer.Option(metavar="PORT", help=_OSC)] = None,
     keys: Annotated[bool | None, typer.Option("--keys/--no-keys", help=_HEARD)] = None,
+    quick: Annotated[bool | None, typer.Option("--quick/--exact", help=_QUICK)] = None,
     temperature: Temperature = 1.0,
     top_k: TopK = 0,
     top_p: TopP = 0.9,
@@ -52,7 +57,7 @@ def play(
     bridge: Bridge = "",
     json: Json = False,
 ) -> None:
-    """Hear a language model while it makes sound, and turn its knobs by keys or OSC; the file equals `generate`'s.
+    """Hear a language model while it makes sound, and turn its knobs by keys or OSC.
 
     A change is heard after the sound kept ready (--ahead) and what the codec waits for before it can decode a frame.
     """
@@ -68,7 +73,7 @@ def play(
         seconds=seconds,
         sampling=sampling(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, guidance=guidance),
         seed=seed,
-        live=Live(ahead=ahead, glide=glide, osc=osc, keys=can_hear_keys() if keys is None else keys),
+        live=Live(ahead=ahead, glide=glide, osc=osc, keys=can_hear_keys() if keys is None else keys, quick=quick),
     )
     finish(report, json=json, aside=to == "-")
     if report.interrupted:

@@ -121,6 +121,16 @@ class CodecViews(Codec, Protocol):
 
 
 @runtime_checkable
+class QuickCodec(Codec, Protocol):
+    """A codec that can be heard sooner than it sounds best."""
+
+    def quick(self) -> Codec:
+        """The same codec, equal tokens, that waits for less of what comes before it sounds: at more work, and a little
+        rougher."""
+        ...
+
+
+@runtime_checkable
 class LatentCodec(Codec, Encoder, Protocol):
     """A codec whose vectors can be moved about and heard: `embed` gives them as they are before they become codes.
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from smalti.core import Condition, DecoderStream, ParameterError, Schema, TokenSpec
+from smalti.features import VocoderStream
 from smalti.generate.sampling import Sampling
 from smalti.generate.trajectories import Setting, condition
 
@@ -69,22 +70,19 @@ class _Move:
 class Knobs:
     """What is asked of every frame, by what was written and by who turns what; safe to use from several threads."""
 
-    def __init__(
-        self, schema: Schema, course: Condition, *, label: str | None, sampling: Sampling, glide: float = 0.0
-    ) -> None:
+    def __init__(self, schema: Schema, course: Condition, *, sampling: Sampling, glide: float = 0.0) -> None:
         """Begin with what was written.
 
         Args:
             schema: what the model knows.
             course: one row, asked frame by frame; its last frame holds for all behind it.
-            label: of the course.
             sampling: how codes are chosen at first.
             glide: frames that a knob takes to its new place, evenly in its own scale.
         """
         self.schema = schema
-        self._course, self._label, self._sampling, self._glide = course, label, sampling, glide
+        self._course, self._sampling, self._glide = course, sampling, glide
         self._guided = sampling.guidance != 1
-        self._chosen = False
+        self._chosen: int | None = None  # a label, or -1 for none; None is that of the course
         self._moves = dict[int, _Move]()
         self._turns = deque[Turn](maxlen=_REMEMBERED)
         self._last = 0
@@ -93,7 +91,8 @@ class Knobs:
     @property
     def label(self) -> str | None:
         """The class of sound that is asked for now."""
-        return self._label
+        place = int(self._written(self._last).labels[0, 0]) if self._chosen is None else self._chosen
+        return None if place < 0 else self.schema.labels[place]
 
     def condition_at(self, frame: int) -> Condition:
         """What is asked of this frame, for `smalti.generate.stream`: turns since the last call begin here."""
@@ -129,7 +128,7 @@ class Knobs:
             ParameterError: if the label has none of that name (names the nearest) or the value is outside its range.
         """
         with self._lock:
-            index = self.schema.parameter_index(name, self._label)
+            index = self.schema.parameter_index(name, self.label)
             self._move(index, self.schema.parameters[index].normalise(value))
 
     def nudge(self, name: str, share: float) -> None:
@@ -139,7 +138,7 @@ class Knobs:
             ParameterError: if the label has none of that name.
         """
         with self._lock:
-            index = self.schema.parameter_index(name, self._label)
+            index = self.schema.parameter_index(name, self.label)
             move = self._moves.get(index)
             place = move.target if move else self._place(index)
             self._move(index, min(1.0, max(0.0, (0.5 if math.isnan(place) else place) + share)))
@@ -151,9 +150,7 @@ class Knobs:
             ParameterError: if it is unknown; names the nearest.
         """
         with self._lock:
-            if label:
-                self.schema.label_index(label)
-            self._label, self._chosen = label or None, True
+            self._chosen = self.schema.label_index(label) if label else -1
             self._note("label", label)
 
     def heat(self, temperature: float) -> None:
@@ -183,7 +180,7 @@ class Knobs:
         """The parameters of the label as they stand now."""
         with self._lock:
             places = [
-                (self.schema.parameters[i], self._place(i)) for i in self.schema.parameters_of(self._label).values()
+                (self.schema.parameters[i], self._place(i)) for i in self.schema.parameters_of(self.label).values()
             ]
         return [Dial(p.name, p.unit, None if math.isnan(at) else p.denormalise(at)) for p, at in places]
 
@@ -198,20 +195,22 @@ class Knobs:
     def _place(self, index: int) -> float:
         return float(self._asked(self._last).values[0, 0, index])
 
-    def _asked(self, frame: int) -> Condition:
+    def _written(self, frame: int) -> Condition:
         at = min(frame, self._course.labels.shape[1] - 1)
-        asked = self._course.at(slice(at, at + 1))
-        if not (self._chosen or self._moves):
+        return self._course.at(slice(at, at + 1))
+
+    def _asked(self, frame: int) -> Condition:
+        asked = self._written(frame)
+        if self._chosen is None and not self._moves:
             return asked
-        labels, values = asked.labels.clone(), asked.values.clone()
-        if self._chosen:
-            labels[:] = -1 if self._label is None else self.schema.label_index(self._label)
+        values = asked.values.clone()
         for index, move in self._moves.items():
             values[0, 0, index] = move.at(frame, self._glide)
-        own = list(self.schema.parameters_of(self._label).values())
+        if self._chosen is None:
+            return replace(asked, values=values)
         foreign = torch.ones(values.shape[2], dtype=torch.bool)
-        foreign[own] = False
-        return Condition(labels, values.masked_fill(foreign, math.nan))
+        foreign[list(self.schema.parameters_of(self.label).values())] = False
+        return Condition(torch.full_like(asked.labels, self._chosen), values.masked_fill(foreign, math.nan))
 
 
 def course(
@@ -241,13 +240,17 @@ def block_frames(spec: TokenSpec) -> int:
 
 
 def sound_stream(
-    frames: Iterator[Int64[Tensor, "1 codebook"]], decoder: DecoderStream, *, block: int, samples: int | None
+    frames: Iterator[Shaped[Tensor, "1 row"]],
+    decoder: DecoderStream | VocoderStream,
+    *,
+    block: int,
+    samples: int | None,
 ) -> Iterator[Float[Tensor, " sample"]]:
-    """Sound of frames of codes as they come; pieces may be empty while the decoder waits for its context.
+    """Sound of frames as they come; pieces may be empty while the decoder waits for its context.
 
     Args:
-        frames: of one row.
-        decoder: of the codec that they belong to.
+        frames: of codes, or of a log-mel picture.
+        decoder: of the codec that they belong to, or a vocoder's.
         block: frames that it is given at once.
         samples: after which the sound ends, however many frames come; None for all frames.
     """

@@ -11,7 +11,7 @@ from pathlib import Path
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.core import Codec, ParameterError, SpecError, TokenLM
+from smalti.core import Codec, ParameterError, QuickCodec, SpecError, TokenLM
 from smalti.generate import Knobs, Sampling, block_frames, course, parse_setting, sound_stream, stream
 from smalti.play import (
     Controls,
@@ -42,12 +42,15 @@ class Live:
         glide: seconds that a knob takes to where it is turned.
         osc: port of UDP, or HOST:PORT, at which OSC is heard; None for none.
         keys: whether the terminal's keys turn knobs.
+        quick: whether a codec that can waits for less before it sounds, and sounds a little different for it; None is
+            wherever it is heard, which is not in a file.
     """
 
     ahead: float = 200.0
     glide: float = 0.0
     osc: str | None = None
     keys: bool = False
+    quick: bool | None = None
 
     def __post_init__(self) -> None:
         if not (1 <= self.ahead <= 60_000 and 0 <= self.glide <= 3600):
@@ -109,7 +112,7 @@ def play(
     seed: int = 0,
     live: Live = Live(),
 ) -> PlayReport:
-    """Hear a language model while it makes sound; the samples are those that `generate` writes.
+    """Hear a language model while it makes sound; unless it is quick, the samples are those that `generate` writes.
 
     Args:
         run: a language model's run folder or shipped name, maybe with a vocoder for its codec.
@@ -134,13 +137,15 @@ def play(
     written = [parse_setting(text) for text in settings]
     asked = course(lm.schema, label=label, settings=written, seconds=seconds, frame_rate=spec.frame_rate)
     glide = live.glide * spec.frame_rate
-    knobs = Knobs(lm.schema, asked, label=label, sampling=sampling, glide=glide)
+    knobs = Knobs(lm.schema, asked, sampling=sampling, glide=glide)
+    output = output_of(to)
+    quick = live.quick or (live.quick is None and not isinstance(output, FileOutput))
+    codec = codec.quick() if quick and isinstance(codec, QuickCodec) else codec
     pieces = sound_of(lm, codec, knobs, seconds=seconds, seed=seed)
     sound = SoundQueue(
         ahead=round(live.ahead / 1000 * spec.sample_rate), heard=lambda taken: knobs.hear(taken / spec.hop)
     )
     controls = Controls(knobs, sound.stop)
-    output = output_of(to)
     with ExitStack() as around:
         if live.osc is not None:
             around.enter_context(listening(live.osc, controls))
