@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 
-from smalti.core import ParameterError
+from smalti.core import ParameterError, Scale
+from smalti.evaluate.calibration import straight
 from smalti.evaluate.reports import to_json
 from smalti.evaluate.statistics import pearson, spearman
 
 _LAGS = 201
+_MOMENTS = 16  # of a window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +23,14 @@ class TrajectoryScore:
     """A moving parameter, asked and measured.
 
     Attributes:
-        correlation: Pearson's, of measured with asked values at equal times; NaN windows left out.
+        correlation: Pearson's, of measured with asked values at equal times, on the parameter's own scale; NaN windows
+            left out.
         spearman: the same of their ranks.
         lag_seconds: how much later than asked the sound moves: the shift of the asked curve with the least mean
             absolute difference from the measured one.
         times: centres of the windows, in seconds.
-        asked, measured: in the parameter's unit; NaN where a window could not be measured.
+        asked, measured: in the parameter's unit, a window's mean of the one and the estimate of the other; NaN where a
+            window could not be measured.
     """
 
     correlation: float
@@ -49,6 +53,7 @@ def trajectory_correlation(
     asked: Callable[[float], float],
     window_seconds: float,
     hop_seconds: float,
+    scale: Scale = "lin",
 ) -> TrajectoryScore:
     """Score how a sound follows a curve.
 
@@ -59,6 +64,7 @@ def trajectory_correlation(
         asked: value asked at a time in seconds from the start; asked(0) before it.
         window_seconds: long enough for the estimator, short enough for the curve.
         hop_seconds: from one window to the next.
+        scale: the parameter's; differences and means are taken on it.
     Raises:
         ParameterError: if fewer than three windows could be measured.
     """
@@ -71,20 +77,35 @@ def trajectory_correlation(
         raise ParameterError(
             f"{len(known)} of {len(times)} windows could be measured, wanted three; give a longer sound"
         )
-    found = torch.tensor([value for _, value in known])
-    wanted = torch.tensor([asked(time) for time, _ in known])
+    wanted = _Curve(asked, window_seconds, scale)
+    found = straight(torch.tensor([value for _, value in known], dtype=torch.float64), scale)
+    expected = torch.stack([wanted(time) for time, _ in known])
+    passed = torch.stack([wanted(time) for time in times])
     return TrajectoryScore(
-        correlation=float(pearson(wanted, found)),
-        spearman=spearman(wanted, found),
-        lag_seconds=_lag(known, asked, longest=len(samples) / sample_rate / 2),
+        correlation=float(pearson(expected, found)),
+        spearman=spearman(expected, found),
+        lag_seconds=_lag([time for time, _ in known], found, wanted, longest=len(samples) / sample_rate / 2),
         times=tuple(times),
-        asked=tuple(asked(time) for time in times),
+        asked=tuple((passed.exp() if scale == "log" else passed).tolist()),
         measured=tuple(measured),
     )
 
 
-def _lag(known: list[tuple[float, float]], asked: Callable[[float], float], *, longest: float) -> float:
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """What is asked of a window, on the parameter's own scale: its mean, for an estimator hears all of a window."""
+
+    asked: Callable[[float], float]
+    window: float
+    scale: Scale
+
+    def __call__(self, centre: float) -> Float64[Tensor, ""]:
+        moments = [max(0.0, centre + self.window * (i + 0.5 - _MOMENTS / 2) / _MOMENTS) for i in range(_MOMENTS)]
+        return straight(torch.tensor([self.asked(m) for m in moments], dtype=torch.float64), self.scale).mean()
+
+
+def _lag(times: list[float], found: Float64[Tensor, " window"], wanted: _Curve, *, longest: float) -> float:
     def difference(lag: float) -> float:
-        return sum(abs(value - asked(max(0.0, time - lag))) for time, value in known)
+        return float((found - torch.stack([wanted(time - lag) for time in times])).abs().sum())
 
     return min((longest * step / (_LAGS - 1) for step in range(_LAGS)), key=difference)
