@@ -166,6 +166,17 @@ def test_evaluate_generation_measures_textures_and_labels(smalti: Verbs, journey
     assert {"label_accuracy", "bits_per_token", "clips", "real_time_factor"} <= found.keys()
 
 
+def test_evaluate_generation_follows_what_moves_and_writes_a_page(
+    smalti: Verbs, journey: Journey, tmp_path: Path
+) -> None:
+    moving = ("--trajectories", "--moving-seconds", 3, "--html", tmp_path / "scores.html")
+    found = smalti("evaluate", "generation", journey.lm, "--seconds", 0.6, "--clips", 2, *moving)
+    assert found["trajectories"]["rain.rate"].keys() == {"ramp", "step"}
+    assert {"correlation", "ceiling", "lag_seconds"} <= found["trajectories"]["rain.rate"]["step"].keys()
+    assert {"hole_db", "clipped", "holds"} <= next(iter(found["morphs"].values())).keys()
+    assert "Knobs that move" in (tmp_path / "scores.html").read_text(encoding="utf-8")
+
+
 def test_show_and_verify_speak_of_everything(smalti: Verbs, journey: Journey, tmp_path: Path) -> None:
     assert smalti("show", journey.lm)["kind"] == "run"
     assert smalti("verify", journey.lm) == {"path": str(journey.lm), "damaged": []}

@@ -1,8 +1,8 @@
 """What an estimator says of known sounds, and the way back: its own errors are not the model's.
 
-A codec blurs what an estimator listens to, so it may read every value a tenth too high. Real clips of known values, heard
-through the codec, tell how; the generated ones are then corrected by the same curve. It may bend but never turn, for a
-curve that turns could make order out of none.
+A codec blurs what an estimator listens to, so it may read every value a tenth too high. Real clips of known values,
+heard through the codec, tell how; the generated ones are then corrected by the same curve. It may bend but never turn,
+for a curve that turns could make order out of none.
 """
 
 from dataclasses import dataclass
@@ -58,10 +58,7 @@ class Calibration:
         if not len(self.heard):
             return torch.full_like(found, torch.nan)
         y = straight(found, self.scale)
-        if len(self.heard) == 1:
-            back = torch.where(y.isnan(), y, self.asked[0])
-        else:
-            back = self._between(y)
+        back = self._between(y) if len(self.heard) > 1 else torch.where(y.isnan(), y, self.asked[0])
         return back.exp() if self.scale == "log" else back
 
     def _between(self, y: Float64[Tensor, " found"]) -> Float64[Tensor, " found"]:

@@ -154,9 +154,7 @@ def parameter_score(measured: Measured, parameter: Parameter, *, generator: torc
     )
 
 
-def _slope(
-    asked: Float64[Tensor, " pair"], found: Float64[Tensor, " pair"], *, scale: Scale
-) -> float | None:
+def _slope(asked: Float64[Tensor, " pair"], found: Float64[Tensor, " pair"], *, scale: Scale) -> float | None:
     """Of the straight line through what could be measured, on the parameter's own scale."""
     known = ~found.isnan()
     x, y = straight(asked[known], scale), straight(found[known], scale)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
@@ -15,7 +16,7 @@ from smalti.evaluate.reports import to_json
 from smalti.evaluate.statistics import pearson, spearman
 
 _LAGS = 201
-_MOMENTS = 16  # of a window
+_MOMENTS = 2001  # at which a curve is asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,35 +78,52 @@ def trajectory_correlation(
         raise ParameterError(
             f"{len(known)} of {len(times)} windows could be measured, wanted three; give a longer sound"
         )
-    wanted = _Curve(asked, window_seconds, scale)
+    seconds = len(samples) / sample_rate
+    wanted = _Curve.of(asked, seconds=seconds, window=window_seconds, scale=scale)
+    heard_at = torch.tensor([time for time, _ in known], dtype=torch.float64)
     found = straight(torch.tensor([value for _, value in known], dtype=torch.float64), scale)
-    expected = torch.stack([wanted(time) for time, _ in known])
-    passed = torch.stack([wanted(time) for time in times])
+    passed = wanted.means(torch.tensor(times, dtype=torch.float64))
     return TrajectoryScore(
-        correlation=float(pearson(expected, found)),
-        spearman=spearman(expected, found),
-        lag_seconds=_lag([time for time, _ in known], found, wanted, longest=len(samples) / sample_rate / 2),
+        correlation=float(pearson(wanted.means(heard_at), found)),
+        spearman=spearman(wanted.means(heard_at), found),
+        lag_seconds=_lag(heard_at, found, wanted, longest=seconds / 2),
         times=tuple(times),
         asked=tuple((passed.exp() if scale == "log" else passed).tolist()),
         measured=tuple(measured),
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Curve:
-    """What is asked of a window, on the parameter's own scale: its mean, for an estimator hears all of a window."""
+    """What is asked of a window, on the parameter's own scale: its mean, for an estimator hears all of a window.
 
-    asked: Callable[[float], float]
+    `area[i]` is the integral of the curve from 0 to the moment i / (_MOMENTS - 1) of the whole sound.
+    """
+
+    area: Float64[np.ndarray, " moment"]
+    first: float
+    seconds: float
     window: float
-    scale: Scale
 
-    def __call__(self, centre: float) -> Float64[Tensor, ""]:
-        moments = [max(0.0, centre + self.window * (i + 0.5 - _MOMENTS / 2) / _MOMENTS) for i in range(_MOMENTS)]
-        return straight(torch.tensor([self.asked(m) for m in moments], dtype=torch.float64), self.scale).mean()
+    @classmethod
+    def of(cls, asked: Callable[[float], float], *, seconds: float, window: float, scale: Scale) -> "_Curve":
+        moments = (np.arange(_MOMENTS - 1) + 0.5) * seconds / (_MOMENTS - 1)
+        heights = straight(torch.tensor([asked(m) for m in moments.tolist()], dtype=torch.float64), scale).numpy()
+        area = np.concatenate(([0.0], np.cumsum(heights))) * seconds / (_MOMENTS - 1)
+        return cls(area, float(heights[0]), seconds, window)
+
+    def means(self, centres: Float64[Tensor, " window"]) -> Float64[Tensor, " window"]:
+        """Of the windows around some moments of the sound or before it, where the curve stands at its beginning."""
+        ends = (centres.numpy() + self.window / 2, centres.numpy() - self.window / 2)
+        grid = np.linspace(0, self.seconds, _MOMENTS)
+        high, low = (np.interp(e, grid, self.area) + self.first * np.minimum(e, 0.0) for e in ends)
+        return torch.from_numpy((high - low) / self.window)
 
 
-def _lag(times: list[float], found: Float64[Tensor, " window"], wanted: _Curve, *, longest: float) -> float:
+def _lag(
+    times: Float64[Tensor, " window"], found: Float64[Tensor, " window"], wanted: _Curve, *, longest: float
+) -> float:
     def difference(lag: float) -> float:
-        return float((found - torch.stack([wanted(time - lag) for time in times])).abs().sum())
+        return float((found - wanted.means(times - lag)).abs().sum())
 
     return min((longest * step / (_LAGS - 1) for step in range(_LAGS)), key=difference)
