@@ -160,7 +160,8 @@ def test_evaluate_generation_scores_models_that_fill_gaps(smalti: Verbs, journey
 
 
 def test_evaluate_generation_measures_textures_and_labels(smalti: Verbs, journey: Journey) -> None:
-    found = smalti("evaluate", "generation", journey.lm, "--data", journey.sounds, "--seconds", 0.6, "--clips", 2)
+    asked = ("--data", journey.sounds, "--tokens", journey.tokens, "--seconds", 0.6, "--clips", 2)
+    found = smalti("evaluate", "generation", journey.lm, *asked)
     assert set(found["parameter_correlation"]) == {"pistons.rate", "rain.rate"}
     assert {"spearman", "ceiling", "null", "median_error"} <= found["parameter_correlation"]["rain.rate"].keys()
     assert {"label_accuracy", "bits_per_token", "clips", "real_time_factor"} <= found.keys()

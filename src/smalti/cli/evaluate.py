@@ -94,6 +94,7 @@ PROBE_KEYS = epilog(
     real_time_factor="seconds per second of sound",
 )
 _MOVING = "Also ask for ramps and steps of each parameter, and for each label to become the next."
+_TOKENS = "Of the same recordings: copies are looked for in all of it."
 _SPLIT = "Rows to evaluate on, or all; by default the test rows if there are any, else all."
 _BY = "Column that the vectors are asked for, label if none is named; may be given again for others."
 _GROUP = "Where recordings come from: never learnt from and asked about. If left out, a column like source_id, or path."
@@ -238,6 +239,7 @@ def generation(
     guided: options.Guided = "all",
     passes: options.Passes = 16,
     noise: options.Noise = 4.5,
+    tokens: Annotated[Path | None, typer.Option(metavar="STORE", help=_TOKENS)] = None,
     trajectories: Annotated[bool, typer.Option("--trajectories", help=_MOVING)] = False,
     moving_seconds: Annotated[float, typer.Option(help="Length of each clip that moves.")] = 10.0,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with players and pictures.")] = None,
@@ -263,7 +265,7 @@ def generation(
         noise=noise,
     )
     moving = MovementSettings(seconds=moving_seconds, seed=seed) if trajectories else None
-    asking = Asking(seconds=seconds, clips=clips, seed=seed, sampling=sampling, movements=moving)
+    asking = Asking(seconds=seconds, clips=clips, seed=seed, sampling=sampling, movements=moving, tokens=tokens)
     with progress("evaluate") as tell:
         found = score_generation(run, data, asking=asking, progress=tell)
     if html is not None:

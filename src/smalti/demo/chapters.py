@@ -18,7 +18,7 @@ _COLUMNS = {
     "unit": ("unit", ""),
     "relative": ("relative_median_error", ".0%"),
     "calibrated": ("relative_median_error_calibrated", ".0%"),
-    "codec's own error": ("median_error_ceiling", ".3g"),
+    "codec's own": ("relative_median_error_ceiling", ".0%"),
     "slope": ("slope", ".2f"),
 }
 

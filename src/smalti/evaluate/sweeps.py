@@ -82,7 +82,7 @@ class ParameterScore:
     Attributes:
         interval: 95 % bootstrap interval of `spearman`.
         median_error, median_error_ceiling: in `unit`, of generated clips and of real ones through the codec.
-        relative_median_error: as a share of the value asked.
+        relative_median_error, relative_median_error_ceiling: the same as shares of the values asked.
         median_error_calibrated, relative_median_error_calibrated: after the estimator was corrected by what it says of
             real clips through the codec (`smalti.evaluate.calibration`); None without these.
         bias: median of measured - asked, in `unit`.
@@ -98,6 +98,7 @@ class ParameterScore:
     null: float | None
     median_error: float
     relative_median_error: float
+    relative_median_error_ceiling: float | None
     median_error_ceiling: float | None
     median_error_calibrated: float | None
     relative_median_error_calibrated: float | None
@@ -139,6 +140,7 @@ def parameter_score(measured: Measured, parameter: Parameter, *, generator: torc
         null=spearman(_double(measured.null_asked), null) if len(null) > 1 else None,
         median_error=median_error(asked, found),
         relative_median_error=median_error(asked, found, relative=True),
+        relative_median_error_ceiling=median_error(asked, heard, relative=True) if len(heard) else None,
         median_error_ceiling=median_error(asked, heard) if len(heard) else None,
         median_error_calibrated=None if corrected is None else median_error(asked, corrected),
         relative_median_error_calibrated=None if corrected is None else median_error(asked, corrected, relative=True),

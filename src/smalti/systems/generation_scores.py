@@ -5,18 +5,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from smalti.audio import read
-from smalti.core import Audio, Codec, Condition, LanguageModel, LatentLM, Schema, TokenLM, TokenSpec
+from smalti.core import Codec, LanguageModel, LatentLM, Schema, TokenLM, TokenSpec
 from smalti.data.manifest import Manifest
 from smalti.evaluate import (
-    ConditionedCodes,
     ContinuationSettings,
     GenerationReport,
     GenerationSettings,
-    LabelledClip,
     MovementSettings,
     References,
     Sweep,
@@ -27,11 +21,10 @@ from smalti.evaluate import (
 )
 from smalti.generate import Sampling
 from smalti.systems.generation import language_codes
+from smalti.systems.references import references_of
 from smalti.systems.registry import TOKENIZER, find_run, load_codec_of, load_language_model
 from smalti.systems.texture_sweeps import texture_sweeps
 from smalti.transcode.files import Progress, no_progress
-
-_MOST_CLIPS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +37,10 @@ class Asking:
         seed: of everything drawn.
         sampling: how codes are chosen.
         movements: None, or how long clips are in which a parameter moves or a label becomes another.
-        sweeps: parameters and values; None asks for every parameter of a texture that an ear can measure.
+        tokens: a store of the manifest's recordings, so that copies are looked for in all of what was learnt and not in
+            400 clips of it.
+        sweeps: parameters and values, whose real clips are then the only held-out ones; None asks for every parameter
+            of a texture that an ear can measure.
     """
 
     seconds: float = 4.0
@@ -52,6 +48,7 @@ class Asking:
     seed: int = 0
     sampling: Sampling = field(default_factory=Sampling)
     movements: MovementSettings | None = None
+    tokens: Path | None = None
     sweeps: Sequence[Sweep] | None = None
 
 
@@ -89,10 +86,11 @@ def score_generation(
     lm = load_language_model(folder)
     codec = load_codec_of(folder / TOKENIZER, lm.spec)
     rate = codec.spec.sample_rate
-    sweeps = asking.sweeps
-    if sweeps is None:
+    references = references_of(Manifest.read(data), lm, codec, tokens=asking.tokens) if data else References()
+    if asking.sweeps is not None:
+        sweeps, references = asking.sweeps, replace(references, held_out=())
+    else:
         sweeps = texture_sweeps(lm, seconds=asking.seconds, sample_rate=rate, values=asking.clips, seed=asking.seed)
-    references = _references(Manifest.read(data), lm, codec) if data is not None else References()
     generate = partial(language_codes, lm, sampling=asking.sampling)
     report = evaluate_generation(
         lm,
@@ -132,35 +130,3 @@ def _moved(
     moved = evaluate_movements(lm, codec, generate, sweeps=sweeps, settings=asking.movements, progress=tell)
     morphed = evaluate_morphs(lm, codec, generate, settings=asking.movements, progress=tell)
     return replace(report, trajectories=moved or None, morphs=morphed or None)
-
-
-def _references(manifest: Manifest, lm: LanguageModel, codec: Codec) -> References:
-    """Real clips of both splits, at most 400 of each, and their tokens."""
-    training, held_out = (_evenly(manifest.split(name)) for name in ("train", "test"))
-    heard, unheard = _labelled(training, codec), _labelled(held_out, codec)
-    told = held_out.conditions(lm.schema)
-    codes = [_codes(codec, clip) for clip in unheard]
-    conditions = [_held(told.rows(torch.tensor([row])), codes[row].shape[1]) for row in range(len(codes))]
-    return References(
-        training=heard,
-        held_out=unheard,
-        training_codes=[_codes(codec, clip) for clip in heard],
-        held_out_codes=[ConditionedCodes(*pair) for pair in zip(codes, conditions, strict=True)],
-    )
-
-
-def _evenly(manifest: Manifest) -> Manifest:
-    return manifest.select(np.unique(np.linspace(0, manifest.rows - 1, _MOST_CLIPS).astype(np.int64)))
-
-
-def _labelled(manifest: Manifest, codec: Codec) -> Sequence[LabelledClip]:
-    sounds = [read(path, sample_rate=codec.spec.sample_rate).samples[0] for path in manifest.paths()]
-    return [LabelledClip(*pair) for pair in zip(sounds, manifest.labels(), strict=True)]
-
-
-def _codes(codec: Codec, clip: LabelledClip) -> torch.Tensor:
-    return codec.encode(Audio.single(clip.samples, codec.spec.sample_rate)).codes[0]
-
-
-def _held(condition: Condition, frames: int) -> Condition:
-    return Condition(condition.labels.expand(1, frames), condition.values.expand(1, frames, -1))
