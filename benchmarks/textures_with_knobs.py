@@ -3,7 +3,7 @@
     python benchmarks/textures_with_knobs.py OUT [CLIPS CODEC_STEPS STEPS]
 
 Renders CLIPS training clips of 4 s of each texture (a fifth of them move), none of whose values lie in five bands of
-each parameter's range; trains `melvqvae/textures` and `synthformer/tiny` on them; asks for 25 values inside these bands,
+each parameter's range; trains `melvqvae/textures` and `synthformer/tiny` on them; asks for 25 values inside the bands,
 for ramps, steps and passages between labels, and for continuations of real beginnings. Printed are the figures, the CPU
 seconds of every stage, and what was wanted. OUT keeps the runs, scores.json and scores.html; a run that was interrupted
 goes on.
