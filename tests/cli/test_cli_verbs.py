@@ -170,7 +170,7 @@ def test_evaluate_generation_measures_textures_and_labels(smalti: Verbs, journey
 def test_evaluate_generation_follows_what_moves_and_writes_a_page(
     smalti: Verbs, journey: Journey, tmp_path: Path
 ) -> None:
-    moving = ("--trajectories", "--moving-seconds", 3, "--html", tmp_path / "scores.html")
+    moving = ("--trajectories", "--moving-seconds", 2, "--html", tmp_path / "scores.html")
     found = smalti("evaluate", "generation", journey.lm, "--seconds", 0.6, "--clips", 2, *moving)
     assert found["trajectories"]["rain.rate"].keys() == {"ramp", "step"}
     assert {"correlation", "ceiling", "lag_seconds"} <= found["trajectories"]["rain.rate"]["step"].keys()
