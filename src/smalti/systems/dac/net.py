@@ -43,7 +43,7 @@ class Snake(nn.Module):
 
     def forward(self, steps: Float[Tensor, "batch dim step"]) -> Float[Tensor, "batch dim step"]:
         """As many steps as came in."""
-        return steps + (self.alpha * steps).sin().square() / (self.alpha + _TINY)
+        return torch.addcmul(steps, (self.alpha + _TINY).reciprocal(), (self.alpha * steps).sin().square())
 
 
 class ResidualUnit(nn.Module):
