@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from smalti.systems.dac.config import ModelConfig
+from smalti.systems.dac.learning import LearningNet
 from smalti.systems.dac.net import DACNet
 from smalti.systems.dac.spectra import Levels, Waves, spectral_back, spectral_channels, spectral_front
 
@@ -62,3 +63,23 @@ def test_a_net_that_is_not_folded_keeps_its_published_layers() -> None:
     names = DACNet(config).state_dict()
     assert not [name for name in names if "front" in name]
     assert names["encoder.stem.weight"].shape == (4, 1, 7) and names["decoder.last.1.weight"].shape == (1, 2, 7)
+
+
+def test_a_short_run_begins_with_layers_as_loud_as_each_other_and_a_published_one_with_small_weights() -> None:
+    torch.manual_seed(0)
+    config = ModelConfig(fold=32, strides=(2, 4), encoder_width=24, decoder_width=96, codebooks=2, vocab=7, code_dim=3)
+    even = LearningNet(config, normed=False).codec
+    latents = even.encoder(0.1 * torch.randn(2, 32 * config.hop))
+    assert 0.5 < float(latents.std().detach()) < 3
+    assert 0.5 < float(even.decoder.blocks(even.decoder.stem(torch.randn(2, 96, 40))).std().detach()) < 3
+    published = LearningNet(ModelConfig(encoder_width=16, decoder_width=32)).codec
+    assert 0.015 < float(published.encoder.blocks[1][4].weight.std().detach()) < 0.022
+    assert not bool(published.encoder.stem.bias.any())
+
+
+def test_the_transforms_never_learn() -> None:
+    net = LearningNet(ModelConfig(fold=16, strides=(2,), encoder_width=4, decoder_width=8, code_dim=3), normed=False)
+    fixed = {name for name, weight in net.named_parameters() if not weight.requires_grad}
+    places = ("encoder.front.0", "decoder.last.3")
+    assert fixed == {f"codec.{place}.{kind}" for place in places for kind in ("weight", "bias")}
+    assert all(weight.requires_grad for weight in net.matrices())
