@@ -84,13 +84,13 @@ def choose(
     """One code per codebook, each row with its own generator.
 
     Source: the exponential race, argmax p / e with e = -log u ~ Exp(1), draws from p (arXiv:1611.01144 writes it with
-    logs).
+    logs); here without the minus.
     """
     if sampling.temperature == 0:
         return logits.argmax(-1)
     chances = _filtered((logits.detach().float().cpu() / sampling.temperature).softmax(-1), sampling)
     dice = [torch.rand(logits.shape[1:], generator=each, dtype=torch.float64) for each in generators]
-    return (chances / -torch.stack(dice).log()).argmax(-1)
+    return (chances / torch.stack(dice).log_()).argmin(-1)
 
 
 def _filtered(chances: Tensor, sampling: Sampling) -> Tensor:

@@ -271,7 +271,7 @@ class DepthStepper:
             self._begin(at == 0, condition)
         guesses = self._heard.new_zeros(*self._frame.shape, 1, self._spec.vocab)
         for place in places:
-            chosen = (at == place).nonzero()[:, 0]
+            chosen = (at == place).nonzero()[:, 0] if len(places) > 1 else slice(None)
             guesses[chosen, place, 0] = self._head.one(self._heard[chosen], self._frame[chosen, :place])
         self._places = [(place + 1) % codebooks for place in self._places]
         return guesses
