@@ -116,9 +116,9 @@ def _guesser(lm: TokenLM, sampling: Sampling, batch: int) -> Callable[[Tensor, C
 
 def told_less(asked: Condition, guided: Guided) -> Condition:
     """What the other model of guidance is asked: the same without the label, the parameters or both."""
-    labels = asked.labels if guided == "parameters" else torch.full_like(asked.labels, -1)
+    less = asked if guided == "parameters" else asked.unlabelled()
     values = asked.values if guided == "label" else torch.full_like(asked.values, float("nan"))
-    return Condition(labels, values, asked.mix if guided == "parameters" else None)
+    return Condition(less.labels, values, less.mix)
 
 
 def _asker(
