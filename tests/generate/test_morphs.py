@@ -149,6 +149,16 @@ def test_ready_courses_need_no_values():
     assert every[:3].tolist() == [0.5] * 3 and every[3].isnan()
 
 
+def test_without_a_label_the_parameters_keep_their_shares():
+    net = embedding()
+    told, plain = asked("rain", "drops=3"), Condition.empty(1, 40, 4)
+    net.mix = torch.nn.Identity()
+    less = net(asked("rain=0.3,wind=0.7", "drops=3", "level=0.2").unlabelled())
+    nothing = net(Condition(plain.labels, asked("rain", "level=0.2").values))
+    drops = net(told.unlabelled()) - net(plain)
+    assert torch.allclose(less, nothing + 0.3 * drops, atol=1e-6)
+
+
 def model() -> TokenTransformer:
     torch.manual_seed(3)
     spec = TokenSpec(sample_rate=8000, hop=1000, codebooks=2, vocab=11, tokenizer="toy")

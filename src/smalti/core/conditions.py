@@ -156,6 +156,11 @@ class Condition:
         """The same for more rows where there is one, and for more frames where there is one."""
         return self._each(lambda field: field.expand(batch, frames, *field.shape[2:]))
 
+    def unlabelled(self) -> "Condition":
+        """The same without a label: the parameters, and their shares, stay."""
+        mix = self.mix and Mix(torch.zeros_like(self.mix.labels), self.mix.values)
+        return Condition(torch.full_like(self.labels, -1), self.values, mix)
+
     def to(self, device: torch.device) -> "Condition":
         """The same on another device."""
         return self._each(lambda field: field.to(device))

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from smalti.core import Condition, Mix, ParameterError, Schema, nearest
+from smalti.core import Condition, ParameterError, Schema, nearest
 from smalti.generate.sampling import Sampling
 
 
@@ -31,10 +31,8 @@ class _Term:
 
     def less(self, asked: Condition) -> Condition:
         values = asked.values.masked_fill(self.parameters.to(asked.values.device), float("nan"))
-        if not self.label:
-            return Condition(asked.labels, values, asked.mix)
-        mix = asked.mix and Mix(torch.zeros_like(asked.mix.labels), asked.mix.values)
-        return Condition(torch.full_like(asked.labels, -1), values, mix)
+        less = asked.unlabelled() if self.label else asked
+        return Condition(less.labels, values, less.mix)
 
 
 class Guidance:
