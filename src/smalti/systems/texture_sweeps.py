@@ -8,6 +8,7 @@ from torch import Tensor
 
 from smalti.core import LanguageModel
 from smalti.data.textures import TEXTURES, estimate, render_clip
+from smalti.data.textures.kinds import texture
 from smalti.evaluate import Sweep
 
 _OFFSET = 0.382  # of values between even steps, so that they are not those of an even grid
@@ -45,10 +46,10 @@ def texture_sweep(
     """One parameter of one texture at some positions of its range (0…1), with the seeds of its real clips.
 
     Raises:
-        ParameterError: if the kind or the parameter is unknown, or has no measure; names the nearest.
+        ParameterError: if the kind or the parameter is unknown; names the nearest.
     """
-    texture = TEXTURES[kind]
-    parameter = texture.parameter(name)
+    chosen = texture(kind)
+    parameter = chosen.parameter(name)
 
     def render(value: float, index: int) -> Float[Tensor, " sample"]:
         own = seeds[index % len(seeds)]
@@ -64,6 +65,6 @@ def texture_sweep(
         values=tuple(parameter.denormalise(position) for position in positions),
         measure=partial(estimate, kind, name),
         render=render,
-        window=texture.windows.get(name),
+        window=chosen.windows.get(name),
         follow=follow,
     )
