@@ -55,9 +55,11 @@ def test_movements_morphs_and_continuations_have_their_chapters(tmp_path: Path) 
         tmp_path,
         trajectories={"hum.level": {"step": move}},
         morphs={"hum → hum": morph},
+        left_out={"frechet": "wants <four> clips"},
         continuation=ContinuationScore(
             kept=1.0, join_bits=4.5, interior_bits=4.25, join_ratio=1.06, copy_rate=None, clips=7
         ),
     )
     assert all(title in text for title in ("Knobs that move", "become others", "gone on with"))
+    assert "wants &lt;four&gt; clips" in text
     assert all(figure in text for figure in ("0.91", "0.25", "3.25", "1.06")) and text.count("<audio") == 3

@@ -28,6 +28,7 @@ GENERATION_KEYS = epilog(
     frechet="value, floor",
     continuation="kept, join_bits, interior_bits, join_ratio, copy_rate, clips; of real beginnings gone on with",
     trajectories="with --trajectories: label.name: ramp, step: correlation, spearman, ceiling, lag_seconds, …",
+    left_out="score: why it is missing",
     morphs="with --trajectories: first → second: hole_db, peak, clipped, holds, levels_db",
     clips="generated",
     audio_seconds="of sound",

@@ -43,6 +43,7 @@ def write_scores_page(to: Path, scores: GenerationScores, *, name: str) -> None:
         _moves(report.trajectories or {}, {p.key: p for p in scores.schema.parameters}, rate),
         _morphs(report.morphs or {}, rate),
         _continued(result.get("continuation")),
+        _left_out(report.left_out or {}),
     ]
     write_bytes(to, page.page(f"What {name} generates", lead, banner, sections).encode())
 
@@ -89,6 +90,12 @@ def _continued(score: Mapping[str, Any] | None) -> str:
     }
     rows = [(name, score[key]) for key, name in names.items() if score.get(key) is not None]
     return page.section("Real beginnings gone on with", _CONTINUED, page.table(["", ""], rows))
+
+
+def _left_out(reasons: Mapping[str, str]) -> str:
+    if not reasons:
+        return ""
+    return page.section("Not scored", "What could not be asked here:", page.table(["score", "which"], reasons.items()))
 
 
 def _or_dash(value: float | None) -> float | str:
