@@ -23,6 +23,8 @@ from journey import (
     Journey,
 )
 
+pytest_plugins = ["faults.table"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
