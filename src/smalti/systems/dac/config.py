@@ -1,7 +1,7 @@
 """Settings of the residual codec: its sizes, how it learns and what judges it."""
 
 import math
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ class ModelConfig(Settings):
     """
 
     sample_rate: int = Field(default=44_100, gt=0, description="Hz")
-    strides: tuple[Annotated[int, Field(gt=1)], ...] = Field(
+    strides: tuple[int, ...] = Field(
         default=(2, 4, 8, 8), min_length=1, description="of the encoder; hop is their product"
     )
     encoder_width: int = Field(default=64, gt=0, description="channels at the full rate; each stride doubles them")
