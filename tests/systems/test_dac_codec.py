@@ -69,10 +69,10 @@ def test_how_the_input_arrives_changes_no_bit(dac: DAC, block: int) -> None:
 def test_what_the_blocks_wait_for_is_just_what_the_net_hears_ahead(strides: tuple[int, ...]) -> None:
     net = made(strides).net.double()
     hop = net.config.hop
-    ahead = InRow([net.encoder.stem, net.encoder.blocks, net.encoder.last]).ahead(0)
+    ahead = InRow(net.encoder.children()).ahead(0)
     samples = torch.randn(1, (2 + -(-ahead // hop)) * hop, dtype=torch.float64, requires_grad=True)
     assert _last_heard(net.encoder(samples)[0, :, 0], samples) == ahead
-    ahead = InRow([net.decoder.stem, net.decoder.blocks, net.decoder.last]).ahead(0)
+    ahead = InRow(net.decoder.children()).ahead(0)
     frames = torch.randn(1, 10, ahead + 4, dtype=torch.float64, requires_grad=True)
     assert _last_heard(net.decoder(frames)[0, :hop], frames) == ahead
 
@@ -86,7 +86,7 @@ def _last_heard(output: torch.Tensor, given: torch.Tensor) -> int:
 @pytest.mark.parametrize(("strides", "frames"), [((2, 4, 8, 8), 10), ((2, 4, 5, 8), 10)])
 def test_published_decoders_hear_ten_frames_ahead(strides: tuple[int, ...], frames: int) -> None:
     decoder = made(strides).net.decoder
-    assert InRow([decoder.stem, decoder.blocks, decoder.last]).ahead(0) == frames
+    assert InRow(decoder.children()).ahead(0) == frames
 
 
 def test_what_a_stream_keeps_does_not_grow() -> None:
