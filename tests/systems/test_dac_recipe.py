@@ -1,5 +1,11 @@
 """How DAC learns: what it is shown, what it is judged by, and what becomes of codes that nobody chooses."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -14,6 +20,7 @@ from smalti.systems.dac.objective import Objective
 from smalti.systems.dac.usage import CodeUsage
 from smalti.train import EngineSettings
 
+_TESTS = Path(__file__).parents[1]
 _MODEL = ModelConfig(
     sample_rate=8000, strides=(2, 4, 5), encoder_width=4, decoder_width=16, codebooks=3, vocab=11, code_dim=4
 )
@@ -188,3 +195,13 @@ def test_a_cut_run_goes_on_bit_for_bit_with_its_judges_and_its_usage() -> None:
             torch.manual_seed(step)
             recipe.step(recipe.batch(step), step)
     assert all(torch.equal(value, second.weights().tensors[name]) for name, value in whole.weights().tensors.items())
+
+
+@pytest.mark.slow
+def test_two_processes_hear_other_clips_and_share_all_weights(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_TESTS), *sys.path]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "faults.dac_processes", str(tmp_path)]
+    subprocess.run(command, check=True, env=environment, stderr=subprocess.PIPE, timeout=300)
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text("utf-8")) for rank in (0, 1))
+    assert first["clips"] != second["clips"]
+    assert first["moved"] and first["weights"] == second["weights"]

@@ -162,7 +162,7 @@ class ProjectedResidualQuantizer(nn.Module):
 
 def _become(layer: nn.Conv1d, matrix: Float[Tensor, "out into"], bias: Float[Tensor, " out"]) -> None:
     """Take over weights, whether they are normed or plain."""
-    weight = matrix[:, :, None].to(layer.weight)
+    weight = matrix[:, :, None].to(layer.weight).contiguous()
     if parametrize.is_parametrized(layer):
         layer.weight = weight  # pyright: ignore[reportAttributeAccessIssue]
     else:

@@ -57,7 +57,11 @@ class LambdasConfig(Settings):
 
 
 class TrainConfig(Settings):
-    """AdamW, its rate falling by a factor a step or in a cosine; by default as published."""
+    """AdamW, its rate falling by a factor a step or in a cosine; by default as published.
+
+    # Differs: pieces are drawn by their duration, not by their source, and keep their level or get a random gain where
+    the reference brings each to -16 LUFS.
+    """
 
     steps: int = Field(default=400_000, gt=0)
     seed: int = Field(default=0, ge=0)
