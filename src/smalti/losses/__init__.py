@@ -11,6 +11,7 @@ from smalti.losses.aligned import aligned_prediction, warping_partners
 from smalti.losses.codec import SpectralDistances
 from smalti.losses.ctc import blank_free_ctc, collapsed, contrastive, pair_log_likelihoods, unbalance
 from smalti.losses.ends import ended
+from smalti.losses.frames import FRAME_SCALES, frame_distance, frame_log_density
 from smalti.losses.latents import (
     FreeBits,
     active_units,
@@ -28,6 +29,7 @@ from smalti.losses.spectral import loud_l2, picture_l1
 from smalti.losses.waveform import PUBLISHED_RESOLUTIONS, Resolution, mel_l1, multi_resolution_stft
 
 __all__ = [
+    "FRAME_SCALES",
     "PUBLISHED_RESOLUTIONS",
     "PUBLISHED_SCALES",
     "FreeBits",
@@ -45,6 +47,8 @@ __all__ = [
     "contrastive",
     "ended",
     "feature_matching",
+    "frame_distance",
+    "frame_log_density",
     "free_divergence",
     "hinge_discriminator",
     "hinge_generator",
