@@ -1,5 +1,6 @@
-"""Floor 3, generate: token language models make codes, frame by frame, as they are asked."""
+"""Floor 3, generate: language models make codes or mel frames, one by one, as they are asked."""
 
+from smalti.generate.frames import generate_frames, stream_frames
 from smalti.generate.latent_sounds import LatentSound, centroid, gliding, latents_of, morphed, shifted, sound_of
 from smalti.generate.latents import Way, between
 from smalti.generate.loop import generate, stream
@@ -20,6 +21,7 @@ __all__ = [
     "choose",
     "condition",
     "generate",
+    "generate_frames",
     "generate_masked",
     "gliding",
     "inpaint",
@@ -29,4 +31,5 @@ __all__ = [
     "shifted",
     "sound_of",
     "stream",
+    "stream_frames",
 ]

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from smalti.core import Condition, LatentLM, ParameterError, TokenLM, Tokens, TokenSpec
+from smalti.core import Condition, LatentLM, ParameterError, Schema, TokenLM, Tokens, TokenSpec
 from smalti.generate.sampling import Guided, Sampling, choose
 from smalti.nn.modulation import require_condition
 from smalti.patterns import find_pattern
@@ -63,7 +63,7 @@ def stream(
     heard = prompt_codes(lm.spec, prompt, len(seeds))
     if isinstance(lm, LatentLM):
         lm = lm.at(lm.prior(seeds))
-    asked = _asker(lm, condition_at, len(seeds), last)
+    asked = asker(lm.schema, condition_at, batch=len(seeds), last=last)
     asked(0)
     return _frames(lm, asked, sampling, [torch.Generator().manual_seed(seed) for seed in seeds], heard)
 
@@ -101,13 +101,13 @@ def _guesser(lm: TokenLM, sampling: Sampling, batch: int) -> Callable[[Tensor, C
     """Logits of the row behind some rows; with guidance the batch is told less in a second half of it."""
     if sampling.guidance == 1:
         stepper = lm.stepper(batch)
-        return lambda rows, asked: stepper.step(rows, _held(asked, rows.shape[2]))[:, :, -1]
+        return lambda rows, asked: stepper.step(rows, held(asked, rows.shape[2]))[:, :, -1]
     stepper = lm.stepper(2 * batch)
 
     def guided(rows: Tensor, asked: Condition) -> Tensor:
         less = told_less(asked, sampling.guided)
         both = Condition(torch.cat([asked.labels, less.labels]), torch.cat([asked.values, less.values]))
-        logits = stepper.step(rows.repeat(2, 1, 1), _held(both, rows.shape[2]))[:, :, -1]
+        logits = stepper.step(rows.repeat(2, 1, 1), held(both, rows.shape[2]))[:, :, -1]
         told, free = logits.chunk(2)
         return free + sampling.guidance * (told - free)
 
@@ -121,16 +121,19 @@ def told_less(asked: Condition, guided: Guided) -> Condition:
     return Condition(labels, values)
 
 
-def _held(asked: Condition, frames: int) -> Condition:
+def held(asked: Condition, frames: int) -> Condition:
+    """What is asked of one frame, for so many."""
     return Condition(asked.labels.expand(-1, frames), asked.values.expand(-1, frames, -1))
 
 
-def _asker(
-    lm: TokenLM, condition_at: Callable[[int], Condition], batch: int, last: int | None
+def asker(
+    schema: Schema, condition_at: Callable[[int], Condition], *, batch: int, last: int | None
 ) -> Callable[[int], Condition]:
+    """What is asked of a new frame, for every row of a batch and checked; arguments and errors as of `stream`."""
+
     def asked(frame: int) -> Condition:
         condition = condition_at(max(0, frame if last is None else min(frame, last)))
-        require_condition(lm.schema, condition)
+        require_condition(schema, condition)
         rows, frames = condition.labels.shape
         if rows not in (1, batch) or frames != 1:
             raise ParameterError(

@@ -144,6 +144,17 @@ def load_language_model(run: str | Path) -> LanguageModel:
     return model if isinstance(model, MaskedLM) else _able(run, model, TokenLM, "a language model")
 
 
+def load_generator(run: str | Path) -> LanguageModel | FrameLM:
+    """Open what makes sounds as it is asked: a language model of tokens or of mel frames.
+
+    Raises:
+        StoreError: as `load`.
+        SpecError: if it is something else.
+    """
+    model = load(run)
+    return model if isinstance(model, MaskedLM | FrameLM) else _able(run, model, TokenLM, "a language model")
+
+
 def load_vocoder(run: str | Path) -> Vocoder:
     """Open a vocoder's run.
 
