@@ -1,7 +1,7 @@
 """The loop over any language model of mel frames: frames out, one by one, for as long as one likes.
 
-Every row of a batch has its own seed and its own condition, and is what it would be alone. What is asked later never
-changes what came before.
+Every row of a batch has its own seed and its own condition, and is what it would be alone, within the rounding of its
+levels. What is asked later never changes what came before.
 """
 
 from collections.abc import Callable, Iterator, Sequence
