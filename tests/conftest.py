@@ -49,7 +49,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
         "codec",
         "tokens",
         "lm",
-        "frames",
+        "mel",
         "gpt",
         "masked",
         "vae",

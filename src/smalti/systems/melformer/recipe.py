@@ -130,5 +130,5 @@ class MelformerRecipe:
 
 
 def _mean_l1_db(guess: FrameGuess, targets: Float[Tensor, "batch band frame"], picture: MelSettings) -> float:
-    mean = (guess.weights.softmax(-1)[..., None] * guess.means).sum(2).mT
+    mean = (guess.weights.softmax(-1)[..., None] * guess.means.clamp(0, 1)).sum(2).mT
     return picture.range_db * float((mean - targets).abs().nanmean())
