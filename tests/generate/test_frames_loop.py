@@ -52,11 +52,12 @@ def test_levels_are_drawn_from_what_is_believed() -> None:
     assert ((found < 0.45) == first[:, None]).all()  # a frame is of one component in all its bands
 
 
-def test_temperature_flattens_weights_and_widens_variances_and_at_zero_nothing_is_random() -> None:
-    hot = drawn(temperature=4.0)
-    first = hot[:, 0] < 0.45
-    assert float(first.float().mean()) == pytest.approx(math.exp(0.5) / (1 + math.exp(0.5)), abs=0.03)
-    assert float(hot[first].std()) == pytest.approx(0.04, rel=0.05)
+def test_temperature_scales_variances_and_keeps_events_and_at_zero_nothing_is_random() -> None:
+    for temperature in (0.25, 4.0):
+        found = drawn(temperature=temperature)
+        first = found[:, 0] < 0.45
+        assert float(first.float().mean()) == pytest.approx(math.exp(2) / (1 + math.exp(2)), abs=0.03)
+        assert float(found[first].std()) == pytest.approx(0.02 * temperature**0.5, rel=0.05)
     torch.testing.assert_close(drawn(temperature=0.0), torch.full((4000, 5), 0.3))
 
 

@@ -5,7 +5,6 @@ levels. What is asked later never changes what came before.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import count, islice
 
 import torch
@@ -76,10 +75,12 @@ def draw(
 ) -> Float[Tensor, "batch band frame"]:
     """One frame of each guess of one frame, each row with its own generator.
 
-    Temperature τ divides the weights' logits and multiplies variances, as p^(1/τ) does; at 0 it is the mean of the
-    likeliest component.
+    Temperature multiplies the variances; at 0 nothing is random, and it is the mean of the likeliest component.
+    Measured: textures obey their parameters best around 0.5. Differs: p^(1/τ) would sharpen the weights as well, and
+    events, which are rare, would stay out.
     """
-    chosen = choose(guess.weights, replace(sampling, top_k=0, top_p=1.0, min_p=0.0), generators)
+    among = Sampling(temperature=1.0 if sampling.temperature > 0 else 0.0, top_p=1.0)
+    chosen = choose(guess.weights, among, generators)
     rows = torch.arange(len(chosen), device=chosen.device)
     levels, deviations = guess.means[rows, 0, chosen[:, 0]], guess.deviations[rows, 0, chosen[:, 0]]
     if sampling.temperature > 0:
