@@ -227,6 +227,6 @@ def test_live_codes_equal_those_of_generate() -> None:
     assert torch.equal(live, generate(_model(), asked, sampling=Sampling(), seeds=[4]))
 
 
-def test_blocks_are_a_tenth_of_a_second_or_a_frame() -> None:
-    assert block_frames(SPEC) == 8
+def test_blocks_are_a_twentieth_of_a_second_or_a_frame() -> None:
+    assert block_frames(SPEC) == 4
     assert block_frames(TokenSpec(sample_rate=8000, hop=4096, codebooks=1, vocab=2, tokenizer="slow")) == 1

@@ -22,7 +22,7 @@ from smalti.generate.sampling import Sampling
 from smalti.generate.trajectories import Setting, condition
 
 _REMEMBERED = 1000  # changes
-_BLOCK = 0.1  # seconds of codes that are decoded at once; a change need not wait longer
+_BLOCK = 0.05  # seconds of codes that are decoded at once; a change need not wait longer
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 from smalti.features import MelSettings, VocoderStream, from_log_mel, griffin_lim, mel_to_magnitude
 from smalti.nn.overlap import CrossFade, Function, Windows
 
-_QUICK_WINDOW, _QUICK_OVERLAP = 8, 2  # frames
+_QUICK_STEPS, _QUICK_WINDOW, _QUICK_OVERLAP = 20, 8, 2  # of inversion; frames
 
 
 class GriffinLimVocoder:
@@ -49,7 +49,7 @@ class GriffinLimVocoder:
         """The same in short windows, whose phases know less of each other."""
         return GriffinLimVocoder(
             self.picture,
-            inversion_steps=self._steps,
+            inversion_steps=min(self._steps, _QUICK_STEPS),
             iterations=self._iterations,
             window=min(self._window, _QUICK_WINDOW),
             overlap=min(self._overlap, _QUICK_OVERLAP),
