@@ -34,7 +34,7 @@ from smalti.systems.synthformer import SynthformerConfig, build_synthformer
 from smalti.transcode import decoder_stream
 
 SCHEMA = Schema(tuple("abcdefgh"), tuple(Parameter(name="rate", label=label) for label in "abcdefgh"))
-AHEAD = 0.1  # seconds, what `--ahead` is by default
+AHEAD = 0.075  # seconds, what `--ahead` is by default
 
 
 def mel_codec(preset: str) -> MelVQVAE:
