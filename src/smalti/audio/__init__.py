@@ -2,6 +2,7 @@
 
 from smalti.audio.claims import FLAGS
 from smalti.audio.limits import require_sound
+from smalti.audio.loudness import at_loudness, loudness
 from smalti.audio.reading import AudioFile, DamageWarning, FileReport, blocks, inspect, read
 from smalti.audio.refusals import shown
 from smalti.audio.resampling import Resampler, resample
@@ -15,9 +16,11 @@ __all__ = [
     "DamageWarning",
     "FileReport",
     "Resampler",
+    "at_loudness",
     "blocks",
     "inspect",
     "is_recording",
+    "loudness",
     "read",
     "require_sound",
     "resample",

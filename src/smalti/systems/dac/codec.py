@@ -10,6 +10,7 @@ from torch import Tensor
 from smalti.core import Audio, Embedding, ParameterError, SpecError, Tokens, TokenSpec
 from smalti.quantize import parameter_count
 from smalti.store import LiveFingerprint
+from smalti.systems.dac.chunked import Chunk, decode_chunks, encode_chunks
 from smalti.systems.dac.net import DACNet
 from smalti.systems.dac.streams import Analysis, DACDecoderStream, DACEncoderStream, Synthesis
 
@@ -163,6 +164,34 @@ class DAC:
         if quantized:
             rows = [self._codes(row) if row.shape[1] else row for row in rows]
         return self._heard(rows, lengths, Synthesis(self.net, latents=not quantized))
+
+    @torch.no_grad()
+    def encode_chunks(
+        self, samples: Float[Tensor, " sample"], *, seconds: float
+    ) -> Int64[Tensor, "chunk codebook frame"]:
+        """Codes of one sound in chunks without padding; see `ChunkCodec`.
+
+        Raises:
+            ParameterError: if chunks are too short to give sound.
+        """
+        return encode_chunks(self.net, samples, seconds=seconds, codebooks=self.codebooks)
+
+    def chunk_samples(self, frames: int) -> int:
+        """Samples that a chunk of so many frames decodes to.
+
+        Raises:
+            ParameterError: if that is none.
+        """
+        return Chunk.of_frames(self.net, frames).given
+
+    @torch.no_grad()
+    def decode_chunks(self, codes: Int64[Tensor, "chunk codebook frame"]) -> Float[Tensor, " sample"]:
+        """The sound of such chunks, one after the other.
+
+        Raises:
+            ParameterError: if chunks are too short to give sound.
+        """
+        return decode_chunks(self.net, codes)
 
     def encoder_stream(self) -> DACEncoderStream:
         """Audio in, codes out; memory stays that of a block."""
