@@ -12,11 +12,12 @@ STRIDES = [(2, 4, 8, 8), (2, 4, 5, 8), (3, 2), (7,), (4, 4, 2)]
 Samples = torch.Tensor
 
 
-def made(strides: tuple[int, ...]) -> DAC:
+def made(strides: tuple[int, ...], fold: int = 1) -> DAC:
     torch.manual_seed(0)
     config = ModelConfig(
         sample_rate=RATE,
         strides=strides,
+        fold=fold,
         encoder_width=3,
         decoder_width=48,
         latent=10,
@@ -50,6 +51,19 @@ def test_blocks_equal_one_pass_of_the_net_over_the_whole(dac: DAC, frames: int) 
     assert dac.hop * frames - spoken.shape[1] < dac.hop // 3 + dac.hop / 10
     torch.testing.assert_close(heard[:, :shared], spoken[:, :shared], rtol=0, atol=1e-6)
     assert not heard[:, shared:].any()
+
+
+@pytest.mark.parametrize(("fold", "strides"), [(16, (2, 3)), (32, (4,))])
+@torch.no_grad()
+def test_blocks_equal_the_whole_through_short_spectra_too(fold: int, strides: tuple[int, ...]) -> None:
+    dac = made(strides, fold)
+    audio = sound(9 * dac.hop - 5)
+    whole = dac.net.encoder(torch.nn.functional.pad(audio.samples, (0, 5)))
+    torch.testing.assert_close(dac.embed(audio).frames.mT, whole, rtol=0, atol=3e-6)
+    tokens = dac.encode(audio)
+    spoken = dac.net.decoder(dac.net.quantizer.decode(tokens.codes))
+    shared = min(spoken.shape[1], 9 * dac.hop - 5)
+    torch.testing.assert_close(dac.decode(tokens).samples[:, :shared], spoken[:, :shared], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("block", [1, 137])

@@ -25,6 +25,7 @@ from smalti.features import FrameLM, LogMelEncoder, Vocoder
 from smalti.systems.hearing import OWN_RATE, RunName, heard_as, heard_through, seen
 from smalti.systems.members import CONFIG, SYSTEMS, TOKENIZER, Model
 from smalti.systems.pretrained import is_pretrained, load_pretrained
+from smalti.systems.pretrained_codecs import holds_codec, load_pretrained_codec
 
 LOG_MEL = "log-mel"
 _HERE = Path(__file__).parent
@@ -32,13 +33,13 @@ _Ability = TypeVar("_Ability")
 
 
 def load(run: str | Path) -> Model:
-    """Open what a run has learnt, or a shipped model by its name.
+    """Open what a run has learnt, a shipped model by its name, or a codec of `transformers` from its folder.
 
     Raises:
         StoreError: if it is neither, has no weights yet, or is damaged; says what was found and what is near.
     """
     folder = find_run(run)
-    return SYSTEMS[system_of(folder)].load(folder)
+    return load_pretrained_codec(folder) if holds_codec(folder) else SYSTEMS[system_of(folder)].load(folder)
 
 
 def find_run(run: RunName) -> Path:

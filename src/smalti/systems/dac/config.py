@@ -1,7 +1,7 @@
 """Settings of the residual codec: its sizes, how it learns and what judges it."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,7 +21,7 @@ class ModelConfig(Settings):
     fold: Literal[1, 16, 32, 64, 128] = Field(
         default=1, description="samples that enter and leave at once, as short spectra; 1: one by one, as published"
     )
-    strides: tuple[int, ...] = Field(
+    strides: tuple[Annotated[int, Field(gt=1)], ...] = Field(
         default=(2, 4, 8, 8), min_length=1, description="of the encoder; hop is their product times the fold"
     )
     encoder_width: int = Field(default=64, gt=0, description="channels of the first layer; each stride doubles them")
