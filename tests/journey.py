@@ -180,6 +180,7 @@ TINY_DAC = (
     "train.crop=0.15",
     "train.quantize_from=0.3",
     "train.start_vectors=20",
+    "train.follow=true",
     "train.restart_below=0.9",
     "model.sample_rate=16000",
     "model.fold=1",

@@ -28,7 +28,11 @@ def main(folder: str) -> None:
         recipe.step(recipe.batch(step), step)
         told.append(recipe.clips(step))
     assert recipe.adversary is not None
-    state = {**recipe.learning.state_dict(), **recipe.adversary.discriminator.state_dict(), **recipe.usage.state_dict()}
+    state = {
+        **recipe.learning.state_dict(),
+        **recipe.adversary.discriminator.state_dict(),
+        **recipe.averages.state_dict(),
+    }
     whole = b"".join(value.numpy().tobytes() for value in state.values())
     moved = not torch.equal(began, recipe.net.quantizer.state_dict()["layers.0.codebook.weight"])
     words = {"clips": told, "moved": moved, "weights": hashlib.sha256(whole).hexdigest()}

@@ -27,10 +27,11 @@ STEPS = {
     "melgpt/masked": 30,
     "melgpt/vae": 30,
 }
+_SMALL_DAC = ["train.batch=2", "train.crop=0.3", "train.start_vectors=200", "train.held_out=2"]
 BRIEF = {
     "melvqvae/tiny": ["adversary=patch", "adversary.disc_start=20", "perceptual=self"],
     "kmeans/default": ["model.vocab=32", "train.batch=2", "train.seconds=1"],
-    "dac/tiny": ["judge.start=20", "judge.periods=[3]", "judge.windows=[128]", "judge.width=2"],
+    "dac/tiny": [*_SMALL_DAC, "judge.start=20", "judge.periods=[3]", "judge.windows=[128]", "judge.width=2"],
     "almtokenizer/stage1": [*TINY_ALM_STAGE1, "judge.start=20"],
     "almtokenizer/stage2": [*TINY_ALM_STAGE2, "judge.start=20"],
 }

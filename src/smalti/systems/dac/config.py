@@ -85,6 +85,9 @@ class TrainConfig(Settings):
         default=0.0, ge=0, lt=1, description="fraction of the run without codes, which k-means then places; 0: never"
     )
     start_vectors: int = Field(default=8000, gt=0, description="latent frames among which it places them")
+    follow: bool = Field(
+        default=False, description="codes are moving averages of what chose them, in place of learning by gradient"
+    )
     restart_below: float = Field(default=0.0, ge=0, description="share of uniform usage under which a code is idle")
     restart_until: float = Field(default=0.9, ge=0, le=1, description="fraction of the run in which idle codes restart")
     gain_db: tuple[float, float] = Field(default=(0.0, 0.0), description="random gain of a crop")
