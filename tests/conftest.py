@@ -10,6 +10,7 @@ from journey import (
     TINY_ALM_STAGE1,
     TINY_ALM_STAGE2,
     TINY_CODEC,
+    TINY_DAC,
     TINY_FRAMES,
     TINY_GRID_CODEC,
     TINY_KMEANS,
@@ -22,6 +23,8 @@ from journey import (
     TINY_WAV2TOK,
     Journey,
 )
+
+pytest_plugins = ["faults.table"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,6 +62,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
         "alm",
         "alm1",
         "alm2",
+        "dac",
         "kmeans",
         "matpac",
         "plus",
@@ -77,6 +81,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     train("almtokenizer/tiny", data=sounds, out=made.alm, overrides=TINY_ALM, progress=False)
     train("almtokenizer/stage1", data=sounds, out=made.alm_stage1, overrides=TINY_ALM_STAGE1, progress=False)
     train("almtokenizer/stage2", data=sounds, out=made.alm_stage2, overrides=TINY_ALM_STAGE2, progress=False)
+    train("dac/tiny", data=sounds, out=made.dac, overrides=TINY_DAC, progress=False)
     train("kmeans", data=sounds, out=made.kmeans, overrides=TINY_KMEANS, progress=False)
     train("matpac/micro", data=sounds, out=made.matpac, overrides=TINY_MATPAC, progress=False)
     train("matpac/micro", data=sounds, out=made.matpac_plus, overrides=TINY_MATPAC_PLUS, progress=False)

@@ -174,6 +174,29 @@ TINY_ALM_STAGE2 = (
     "depth.layers=1",
     "depth.heads=2",
 )
+TINY_DAC = (
+    "train.steps=6",
+    "train.batch=2",
+    "train.crop=0.15",
+    "train.quantize_from=0.3",
+    "train.start_vectors=20",
+    "train.restart_below=0.9",
+    "model.sample_rate=16000",
+    "model.fold=1",
+    "model.strides=[2, 5, 8]",
+    "model.encoder_width=4",
+    "model.decoder_width=24",
+    "model.latent=10",
+    "model.codebooks=3",
+    "model.vocab=11",
+    "model.code_dim=5",
+    "judge.start=3",
+    "judge.periods=[3]",
+    "judge.windows=[128]",
+    "judge.width=2",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
 TINY_KMEANS = (
     "train.steps=6",
     "train.batch=2",
@@ -227,6 +250,7 @@ class Journey:
         alm: an almtokenizer run.
         alm_stage1: the first stage of one with SEANet ends.
         alm_stage2: a second stage without a first.
+        dac: a dac run.
         kmeans: clusters of log-mel frames.
         matpac: a matpac run.
         matpac_plus: one with several guesses and a class token.
@@ -246,6 +270,7 @@ class Journey:
     alm: Path
     alm_stage1: Path
     alm_stage2: Path
+    dac: Path
     kmeans: Path
     matpac: Path
     matpac_plus: Path

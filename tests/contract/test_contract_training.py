@@ -12,6 +12,7 @@ from journey import (
     TINY_ALM_STAGE1,
     TINY_ALM_STAGE2,
     TINY_CODEC,
+    TINY_DAC,
     TINY_FRAMES,
     TINY_GRID_CODEC,
     TINY_KMEANS,
@@ -62,6 +63,7 @@ LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Calla
         lambda journey: journey.sounds,
         lambda journey: journey.alm_stage2,
     ),
+    "dac": ("dac/tiny", TINY_DAC, lambda journey: journey.sounds, lambda journey: journey.dac),
     "matpac": ("matpac/micro", TINY_MATPAC, lambda journey: journey.sounds, lambda journey: journey.matpac),
     "matpac plus": (
         "matpac/micro",

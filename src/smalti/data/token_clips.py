@@ -15,6 +15,7 @@ from torch import Tensor
 from smalti.core import Condition, ParameterError, Schema
 from smalti.data.frame_conditions import FrameConditions
 from smalti.data.manifest import Manifest
+from smalti.data.split import LEARNT
 from smalti.store import TokenStore
 
 
@@ -45,7 +46,7 @@ class TokenClips:
         self.spec, self.schema = stores[0].spec, schema or self._tables[0].schema()
         samples = torch.tensor([n for store in self._stores for n in store.clips["samples"].to_pylist()])
         self.frames: Int64[Tensor, " clip"] = -(-samples // self.spec.hop)
-        trained = torch.tensor([split in (None, "", "train") for table in self._tables for split in _splits(table)])
+        trained = torch.tensor([split in LEARNT for table in self._tables for split in _splits(table)])
         self.training, self.held_out = trained.nonzero().flatten(), (~trained).nonzero().flatten()
         self._told = FrameConditions(self._tables, self.schema, frames=self.frames, frame_rate=self.spec.frame_rate)
 

@@ -26,7 +26,7 @@ from smalti.features.pitch import PitchSettings, pitch_salience, pitch_track
 from smalti.features.power_mel import MATPAC_PICTURE, SILENCE, power_log_mel, power_mel_frames
 from smalti.features.stft import inverse_stft, overlap_add, stft, stft_magnitude
 from smalti.features.stretch import shift_pitch, stretch
-from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
+from smalti.features.vocoder import PictureCodec, QuickVocoder, Vocoder, VocoderStream
 
 __all__ = [
     "FRAMES",
@@ -45,6 +45,7 @@ __all__ = [
     "MfccEncoder",
     "PictureCodec",
     "PitchSettings",
+    "QuickVocoder",
     "Vocoder",
     "VocoderStream",
     "array_bytes",

@@ -212,11 +212,14 @@ def warped_bands(settings: MelSettings, factors: Float[Tensor, " batch"]) -> Flo
 
 
 @cache
-def mel_filterbank(settings: MelSettings) -> Float[Tensor, "band bin"]:
+def mel_filterbank(settings: MelSettings, *, deaf: bool = False) -> Float[Tensor, "band bin"]:
     """Weights of every bin in every band.
 
+    Args:
+        settings: the picture.
+        deaf: whether a band may hold no bin, and then hears nothing.
     Raises:
-        ParameterError: if the band edges are not in 0…sample_rate / 2, or a band would hold no bin.
+        ParameterError: if the band edges are not in 0…sample_rate / 2, or a band would hold no bin and may not.
     Source: O'Shaughnessy 1987; equals librosa.filters.mel within 1e-6.
     """
     if not 0 <= settings.low_hz < settings.high_hz <= settings.sample_rate / 2:
@@ -231,7 +234,7 @@ def mel_filterbank(settings: MelSettings) -> Float[Tensor, "band bin"]:
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
     weights = torch.minimum(rising, falling).clamp(min=0)
-    if not weights.any(dim=1).all():
+    if not deaf and not weights.any(dim=1).all():
         raise ParameterError(
             f"{settings.bands} bands leave one without a bin of {settings.n_fft} samples; "
             "choose fewer bands or longer frames"

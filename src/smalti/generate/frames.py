@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from smalti.core import Condition, ParameterError
 from smalti.features import FrameGuess, FrameLM
-from smalti.generate.loop import asker, held, told_less
+from smalti.generate.guidance import Guidance
+from smalti.generate.loop import asker
 from smalti.generate.sampling import Sampling, choose
 from smalti.nn.modulation import require_condition
 
@@ -103,25 +104,17 @@ def _frames(
 
 
 def _guesser(lm: FrameLM, sampling: Sampling, batch: int) -> Callable[[Tensor, Condition], FrameGuess]:
-    """What is believed of the frame behind some; with guidance the batch is told less in a second half of it."""
-    if sampling.guidance == 1:
-        stepper = lm.stepper(batch)
-        return lambda heard, asked: stepper.step(heard, held(asked, heard.shape[2])).at(slice(-1, None))
-    stepper = lm.stepper(2 * batch)
+    """What is believed of the frame behind some; guidance pushes weights and means, spread is what was asked for."""
+    guidance = Guidance(sampling, lm.schema)
+    stepper = lm.stepper(guidance.times * batch)
 
-    def guided(heard: Tensor, asked: Condition) -> FrameGuess:
-        less = told_less(asked, sampling.guided)
-        both = Condition(torch.cat([asked.labels, less.labels]), torch.cat([asked.values, less.values]))
-        guess = stepper.step(heard.repeat(2, 1, 1), held(both, heard.shape[2])).at(slice(-1, None))
-        return _pushed(guess.items(slice(0, batch)), guess.items(slice(batch, None)), sampling.guidance)
+    def guess(heard: Tensor, asked: Condition) -> FrameGuess:
+        told = guidance.asked(asked).held(guidance.times * batch, heard.shape[2])
+        found = stepper.step(heard.repeat(guidance.times, 1, 1), told).at(slice(-1, None))
+        deviations = found.items(slice(0, batch)).deviations
+        return FrameGuess(guidance.pushed(found.weights), guidance.pushed(found.means), deviations)
 
-    return guided
-
-
-def _pushed(told: FrameGuess, free: FrameGuess, guidance: float) -> FrameGuess:
-    """Weights and means pushed away from those of the model that was told less; spread is what was asked for."""
-    weights = free.weights + guidance * (told.weights - free.weights)
-    return FrameGuess(weights, free.means + guidance * (told.means - free.means), told.deviations)
+    return guess
 
 
 def _prompt(lm: FrameLM, prompt: Tensor | None, batch: int) -> Float[Tensor, "_ band heard"]:

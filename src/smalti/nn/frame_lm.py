@@ -150,7 +150,7 @@ class FrameRingStepper:
             condition: of the guessed frames: the one after each of these.
         """
         device = self._cache.offsets.device
-        condition = Condition(condition.labels.to(device), condition.values.to(device))
+        condition = condition.to(device)
         return self._model.believed(self._model.read(frames.to(device), condition, self._cache))
 
     def reset(self, rows: Int64[Tensor, " chosen"]) -> None:

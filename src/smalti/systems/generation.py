@@ -13,7 +13,7 @@ from torch import Tensor
 from smalti.audio import read
 from smalti.core import Audio, Codec, Condition, LanguageModel, MaskedLM, ParameterError, SpecError, TokenLM, Tokens
 from smalti.features import FrameLM
-from smalti.generate import Sampling, condition, generate_masked, inpaint, parse_setting
+from smalti.generate import Sampling, block_frames, condition, generate_masked, inpaint, parse_setting
 from smalti.generate import generate as generate_codes
 from smalti.store import SmtWriter
 from smalti.systems.frame_sounds import frame_sounds, frames_of
@@ -21,7 +21,6 @@ from smalti.systems.hearing import Heard, RunName, heard_as
 from smalti.systems.registry import TOKENIZER, find_run, load_codec_of, load_generator
 from smalti.transcode import write_decoded
 
-_BLOCK = 256  # frames decoded at once
 _ONLY_BEFORE = (
     "this model hears only what comes before, wanted one that fills gaps, such as melgpt/masked; "
     "or let it continue the beginning (--prompt-seconds)"
@@ -265,7 +264,7 @@ def _write(codec: Codec, codes: Int64[Tensor, "batch codebook frame"], to: Path,
                 writer.append(row)
                 writer.finish(samples=samples)
         else:
-            write_decoded(codec, row.split(_BLOCK, dim=1), path, samples=samples)
+            write_decoded(codec, row.split(block_frames(codec.spec), dim=1), path, samples=samples)
     return tuple(str(path) for path in paths)
 
 

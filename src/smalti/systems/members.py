@@ -129,6 +129,25 @@ def _almtokenizer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return ALMTokenizerRecipe(settings, Manifest.read(data), engine=engine)
 
 
+def _dac(folder: Path) -> Codec:
+    from smalti.systems.dac import load_dac
+
+    return load_dac(folder)
+
+
+def _dac_settings() -> type[Settings]:
+    from smalti.systems.dac import DACConfig
+
+    return DACConfig
+
+
+def _dac_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.data.manifest import Manifest
+    from smalti.systems.dac import DACRecipe
+
+    return DACRecipe(settings, Manifest.read(data), engine=engine)
+
+
 def _kmeans(folder: Path) -> Tokenizer:
     from smalti.systems.encoders import named_encoder
     from smalti.systems.kmeans import KMeansConfig, load_kmeans
@@ -239,6 +258,7 @@ SYSTEMS: Mapping[str, System] = {
     "mulaw": System(_mulaw),
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
     "almtokenizer": System(_almtokenizer, Learning(_almtokenizer_settings, _almtokenizer_recipe, "manifest")),
+    "dac": System(_dac, Learning(_dac_settings, _dac_recipe, "manifest")),
     "matpac": System(_matpac, Learning(_matpac_settings, _matpac_recipe, "manifest")),
     "kmeans": System(_kmeans, Learning(_kmeans_settings, _kmeans_recipe, "manifest", hears=True)),
     "wav2tok": System(_wav2tok, Learning(_wav2tok_settings, _wav2tok_recipe, "manifest")),
