@@ -90,13 +90,16 @@ def test_what_is_asked_is_heard_from_its_own_frame_on(lm: FrameTransformer) -> N
 
 def test_guidance_of_one_is_plain_and_another_is_not(lm: FrameTransformer) -> None:
     plain = generate_frames(lm, asked(7), sampling=Sampling(), seeds=[0, 1])
-    for guided in ("all", "label", "parameters"):
-        one = generate_frames(lm, asked(7), sampling=Sampling(guidance=1.0, guided=guided), seeds=[0, 1])
-        assert torch.equal(one, plain)
-        nearly = generate_frames(lm, asked(7), sampling=Sampling(guidance=1 + 1e-6, guided=guided), seeds=[0, 1])
-        torch.testing.assert_close(nearly, plain, rtol=0, atol=1e-3)
-        two = generate_frames(lm, asked(7), sampling=Sampling(guidance=2.0, guided=guided), seeds=[0, 1])
-        assert not torch.allclose(two, plain, atol=1e-3)
+    one = generate_frames(lm, asked(7), sampling=Sampling(guidance=1.0, field_guidance=(("label", 1.0),)), seeds=[0, 1])
+    assert torch.equal(one, plain)
+    nearly = generate_frames(lm, asked(7), sampling=Sampling(guidance=1 + 1e-6), seeds=[0, 1])
+    torch.testing.assert_close(nearly, plain, rtol=0, atol=1e-3)
+    for strong in (
+        Sampling(guidance=2.0),
+        Sampling(field_guidance=(("label", 2.0),)),
+        Sampling(field_guidance=(("rate", 2.0),)),
+    ):
+        assert not torch.allclose(generate_frames(lm, asked(7), sampling=strong, seeds=[0, 1]), plain, atol=1e-3)
     unasked = generate_frames(lm, Condition.empty(1, 7, 1), sampling=Sampling(), seeds=[0, 1])
     none = generate_frames(lm, asked(7), sampling=Sampling(guidance=0.0, temperature=0.0), seeds=[0, 1])
     free = generate_frames(lm, Condition.empty(1, 7, 1), sampling=Sampling(temperature=0.0), seeds=[0, 1])

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from smalti.core import Condition, Parameter, ParameterError, Schema
+from smalti.core import Condition, Mix, Parameter, ParameterError, Schema
 from smalti.features import FrameGuess, FrameLM, FrameStepper, MelSettings
 from smalti.nn.frame_lm import FrameTransformer
 from smalti.nn.transformer import TransformerSettings
@@ -83,6 +83,24 @@ def test_step_by_step_equals_all_at_once(block: int, components: int) -> None:
     for first in range(0, 17, block):
         piece = slice(first, first + block)
         alike(stepper.step(before[:, :, piece], asked.at(piece)), whole.at(piece))
+
+
+def test_labels_that_pass_into_one_another_begin_and_end_as_themselves() -> None:
+    lm, heard = model(), frames(2, 6)
+    values = torch.full((2, 6, 2), math.nan)
+    low, high = (Condition(torch.full((2, 6), label), values) for label in (0, 1))
+    shares = torch.linspace(0, 1, 6).expand(2, 6)
+    mix = Mix(torch.stack([1 - shares, shares], dim=2), torch.ones(2, 6, 2))
+    mixed = Condition(torch.full((2, 6), -1), values, mix)
+    found = lm.guess(heard, mixed)
+    alike(found.at(slice(0, 1)), lm.guess(heard, low).at(slice(0, 1)))
+    stepper = lm.stepper(2)
+    before = torch.nn.functional.pad(heard, (1, 0), value=math.nan)[:, :, :-1]
+    for frame in range(6):
+        here = slice(frame, frame + 1)
+        alike(stepper.step(before[:, :, here], mixed.at(here)), found.at(here))
+    ends = Condition(torch.full((2, 1), -1), values[:, :1], Mix(mix.labels[:, -1:], mix.values[:, -1:]))
+    alike(lm.guess(heard, ends), lm.guess(heard, high))
 
 
 def test_what_lies_out_of_reach_changes_nothing_wherever_it_is() -> None:

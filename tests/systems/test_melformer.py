@@ -196,6 +196,15 @@ def test_sounds_have_the_length_asked_for_and_seeds_of_their_own(journey: Journe
     assert np.abs(alone - second).max() < 1e-4
 
 
+def test_one_sound_passes_into_another(journey: Journey, tmp_path: Path) -> None:
+    frames: list[np.ndarray] = []
+    for name, label in (("pistons", "pistons"), ("both", "pistons:rain")):
+        generate(journey.frames, to=tmp_path / f"{name}.npy", seconds=0.3, label=label, sampling=Sampling())
+        frames.append(np.load(tmp_path / f"{name}.npy", allow_pickle=False))
+    away = np.abs(frames[0] - frames[1]).mean(axis=0)
+    assert away[-5:].mean() > 2 * away[0]
+
+
 def test_frames_themselves_are_kept_as_numbers(journey: Journey, tmp_path: Path) -> None:
     generate(journey.frames, to=tmp_path / "deep" / "x.npy", seconds=0.3, sampling=Sampling())
     found = np.load(tmp_path / "deep" / "x.npy", allow_pickle=False)

@@ -77,8 +77,7 @@ def draw(
     """One frame of each guess of one frame, each row with its own generator.
 
     Temperature multiplies the variances; at 0 nothing is random, and it is the mean of the likeliest component.
-    Measured: textures obey their parameters best around 0.5. Differs: p^(1/τ) would sharpen the weights as well, and
-    events, which are rare, would stay out.
+    Differs: p^(1/τ) would sharpen the weights as well, and events, which are rare, would stay out.
     """
     among = Sampling(temperature=1.0 if sampling.temperature > 0 else 0.0, top_p=1.0)
     chosen = choose(guess.weights, among, generators)

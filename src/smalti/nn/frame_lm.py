@@ -69,7 +69,7 @@ class FrameTransformer(nn.Module):
             ParameterError: if frames or condition have another shape or range than the model's.
         """
         refuse_misfits(self.picture, self.schema, frames, condition)
-        return self.believed(self(frames, condition.labels, condition.values))
+        return self.believed(self.read(_before(frames), condition))
 
     def forward(
         self,
@@ -78,8 +78,7 @@ class FrameTransformer(nn.Module):
         values: Float[Tensor, "batch #frame parameter"],
     ) -> Float[Tensor, "batch frame number"]:
         """The numbers that `believed` reads, of frames known to fit, with the fields of the condition as tensors."""
-        before = functional.pad(frames, (1, 0), value=float("nan"))[:, :, :-1]
-        return self.read(before, Condition(labels, values))
+        return self.read(_before(frames), Condition(labels, values))
 
     def read(
         self, frames: Float[Tensor, "batch band frame"], condition: Condition, cache: RingCache | None = None
@@ -113,6 +112,11 @@ class FrameTransformer(nn.Module):
         if self.training:
             raise ParameterError("the model is in training mode, wanted evaluation; call .eval() first")
         return FrameRingStepper(self, batch)
+
+
+def _before(frames: Float[Tensor, "batch band frame"]) -> Float[Tensor, "batch band frame"]:
+    """What is heard before each frame: the start, and all frames but the last."""
+    return functional.pad(frames, (1, 0), value=float("nan"))[:, :, :-1]
 
 
 def refuse_misfits(
@@ -150,8 +154,7 @@ class FrameRingStepper:
             condition: of the guessed frames: the one after each of these.
         """
         device = self._cache.offsets.device
-        condition = condition.to(device)
-        return self._model.believed(self._model.read(frames.to(device), condition, self._cache))
+        return self._model.believed(self._model.read(frames.to(device), condition.to(device), self._cache))
 
     def reset(self, rows: Int64[Tensor, " chosen"]) -> None:
         """Forget the history of these rows of the batch; the others go on."""

@@ -16,7 +16,7 @@ class ModelConfig(Settings):
     head: Literal["mixture", "regression"] = Field(
         default="mixture", description="how likely every next frame is, or the one value that is least wrong"
     )
-    components: int = Field(default=8, gt=0, description="of the mixture")
+    components: int = Field(default=12, gt=0, description="of the mixture")
     width: int = Field(default=192, gt=0, description="of the residual stream, a multiple of 2 x heads")
     layers: int = Field(default=3, gt=0)
     heads: int = Field(default=4, gt=0)
@@ -29,9 +29,9 @@ class ModelConfig(Settings):
 class ShownConfig(Settings):
     """What a step is shown, and what is kept from it so that the model does not learn its clips by heart."""
 
-    batch: int = Field(default=16, gt=0, description="clips of a step and process")
-    crop: int = Field(default=128, gt=0, description="frames of each; of shorter clips all")
-    corruption_db: float = Field(default=6.0, ge=0, description="most noise added to the frames that a row hears")
+    batch: int = Field(default=12, gt=0, description="clips of a step and process")
+    crop: int = Field(default=112, gt=0, description="frames of each; of shorter clips all")
+    corruption_db: float = Field(default=2.0, ge=0, description="most noise added to the frames that a row hears")
     condition_dropout: float = Field(
         default=0.1, ge=0, le=1, description="chance that a field is not told, for guidance"
     )

@@ -63,7 +63,7 @@ class MelCrops:
             start = int(place * (max(piece.frames - frames, 0) + 1))
             cut.append(self.clips.crop(piece, start=start, frames=frames, late=int(late * hop)))
         targets = torch.stack([drawn for drawn, _ in cut])
-        condition = _together([told for _, told in cut])
+        condition = Condition.joined([told for _, told in cut])
         condition = drop_fields(condition, rate=self.shown.condition_dropout, generator=generator)
         most = self.shown.corruption_db / self.clips.picture.range_db
         inputs = corrupt(targets, most=most, generator=generator)
@@ -79,7 +79,7 @@ class MelCrops:
             frames = max(drawn.shape[1] for drawn, _ in cut)
             targets = torch.stack([_padded(drawn, frames) for drawn, _ in cut])
             held = [told.at(torch.arange(frames).clamp(max=told.labels.shape[1] - 1)) for _, told in cut]
-            condition = _together(held)
+            condition = Condition.joined(held)
             yield Crops(targets, targets, condition.labels, condition.values)
 
     def names(self, step: int) -> list[str]:
@@ -105,7 +105,3 @@ def corrupt(
 
 def _padded(frames: Tensor, count: int) -> Tensor:
     return torch.nn.functional.pad(frames, (0, count - frames.shape[1]), value=float("nan"))
-
-
-def _together(told: list[Condition]) -> Condition:
-    return Condition(torch.cat([each.labels for each in told]), torch.cat([each.values for each in told]))
