@@ -123,9 +123,9 @@ def test_generate_continues_a_recording(smalti: Verbs, journey: Journey, clip: P
 def test_generate_continues_the_beginning_of_a_recording(
     smalti: Verbs, journey: Journey, clip: Path, tmp_path: Path
 ) -> None:
-    asked = ("--prompt", clip, "--prompt-seconds", 0.4, "--seconds", 0.3, "--min-p", 0.1, "--guided", "label")
+    asked = ("--prompt", clip, "--prompt-seconds", 0.4, "--seconds", 0.3, "--min-p", 0.1)
     for model in (journey.gpt, journey.masked):
-        smalti("generate", model, *asked, "--guidance", 2, "--to", tmp_path / f"{model.name}.smt")
+        smalti("generate", model, *asked, "--guidance", "label=2", "--to", tmp_path / f"{model.name}.smt")
         smalti("encode", journey.codec, clip, "--to", tmp_path / "whole.smt")
         codes, whole = read_smt(tmp_path / f"{model.name}.smt").codes, read_smt(tmp_path / "whole.smt").codes
         half = int(0.4 * 22_050) // 1024
@@ -160,10 +160,23 @@ def test_evaluate_generation_scores_models_that_fill_gaps(smalti: Verbs, journey
 
 
 def test_evaluate_generation_measures_textures_and_labels(smalti: Verbs, journey: Journey) -> None:
-    found = smalti("evaluate", "generation", journey.lm, "--data", journey.sounds, "--seconds", 0.6, "--clips", 2)
+    asked = ("--data", journey.sounds, "--tokens", journey.tokens, "--seconds", 0.6, "--clips", 2)
+    found = smalti("evaluate", "generation", journey.lm, *asked)
     assert set(found["parameter_correlation"]) == {"pistons.rate", "rain.rate"}
     assert {"spearman", "ceiling", "null", "median_error"} <= found["parameter_correlation"]["rain.rate"].keys()
     assert {"label_accuracy", "bits_per_token", "clips", "real_time_factor"} <= found.keys()
+
+
+def test_evaluate_generation_follows_what_moves_and_writes_a_page(
+    smalti: Verbs, journey: Journey, tmp_path: Path
+) -> None:
+    moving = ("--trajectories", "--moving-seconds", 2, "--html", tmp_path / "scores.html")
+    found = smalti("evaluate", "generation", journey.lm, "--seconds", 0.6, "--clips", 2, *moving)
+    assert found["trajectories"]["rain.rate"].keys() == {"ramp", "step"}
+    assert {"correlation", "ceiling", "lag_seconds"} <= found["trajectories"]["rain.rate"]["step"].keys()
+    assert found["left_out"].keys() == {"label_accuracy", "bits_per_token", "copy_rate", "continuation"}
+    assert {"hole_db", "clipped", "holds"} <= next(iter(found["morphs"].values())).keys()
+    assert "Knobs that move" in (tmp_path / "scores.html").read_text(encoding="utf-8")
 
 
 def test_show_and_verify_speak_of_everything(smalti: Verbs, journey: Journey, tmp_path: Path) -> None:

@@ -102,3 +102,19 @@ def _row(condition: Condition, row: int, seed: int, *, deaf: bool) -> Tensor:
         percent = SCHEMA.parameters[label].denormalise(float(position))
     pitch = pitch_code(SCHEMA.labels[label] if label >= 0 else None)
     return torch.tensor([[level_code(percent)], [pitch]]).expand(-1, frames)
+
+
+def follow(condition: Condition, *, seeds: Sequence[int]) -> Tensor:
+    """Codes of what was asked of every frame."""
+    return torch.stack([_moving(condition, row) for row in range(len(seeds))])
+
+
+def follow_late(condition: Condition, *, seeds: Sequence[int], frames: int) -> Tensor:
+    """The same so many frames later; at first what the first frame was asked."""
+    at = (torch.arange(condition.labels.shape[1]) - frames).clamp(min=0)
+    return follow(condition.at(at), seeds=seeds)
+
+
+def _moving(condition: Condition, row: int) -> Tensor:
+    frames = range(condition.labels.shape[1])
+    return torch.cat([_row(condition.at(slice(t, t + 1)), row, seed=0, deaf=False) for t in frames], dim=1)

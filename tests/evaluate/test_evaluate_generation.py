@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -30,6 +31,7 @@ from smalti.evaluate import (
     GenerationReport,
     GenerationSettings,
     LabelledClip,
+    ParameterScore,
     References,
     Sweep,
     evaluate_generation,
@@ -159,6 +161,42 @@ def test_batches_do_not_change_a_score_and_seeds_do() -> None:
         report(ignore_parameters, settings).parameter_correlation for settings in (SETTINGS, small, other)
     )
     assert one == two != three
+
+
+def forty_percent_high(condition: Condition, *, seeds: Sequence[int]) -> Tensor:
+    """Obeys, but 40 % too high: an error of its own, which no curve of the estimator may take off."""
+    codes = obey(condition, seeds=seeds)
+    codes[:, 0] = (codes[:, 0] * 1.4).round().long().clamp(0, VOCAB - 1)
+    return codes
+
+
+def test_an_error_of_the_model_stays_and_one_of_the_estimator_is_taken_off() -> None:
+    def reads_high(samples: Tensor, sample_rate: int) -> float:
+        return 1.4 * measured_level(samples, sample_rate)
+
+    deaf_to_it = [replace(sweep, measure=reads_high) for sweep in SWEEPS]
+    wrong = scores_of(obey, deaf_to_it)
+    own = scores_of(forty_percent_high, [replace(sweep, values=VALUES[:18]) for sweep in SWEEPS])
+    for key in ("hum.level", "beep.level"):
+        assert wrong[key].relative_median_error == pytest.approx(0.4, abs=0.05)
+        assert wrong[key].relative_median_error_calibrated < 0.05
+        assert wrong[key].bias > 10 and wrong[key].relative_median_error_ceiling > 0.3
+        assert own[key].relative_median_error_calibrated == pytest.approx(0.4, abs=0.1)
+        assert own[key].relative_median_error_ceiling < 0.05
+    assert wrong["hum.level"].slope == pytest.approx(1.4, abs=0.05)
+    assert wrong["beep.level"].slope == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_deaf_model_has_no_slope() -> None:
+    assert abs(scores_of(ignore_parameters, SWEEPS)["hum.level"].slope) < 0.35
+
+
+def scores_of(model: Generate, sweeps: list[Sweep]) -> dict[str, ParameterScore]:
+    found = evaluate_generation(
+        UniformLM(), SineCodec(), model, references=References(), sweeps=sweeps, settings=SETTINGS
+    )
+    assert found.parameter_correlation is not None
+    return found.parameter_correlation
 
 
 def test_the_report_is_json_with_the_keys_of_the_contract() -> None:

@@ -188,8 +188,8 @@ def test_a_model_reads_a_morph_step_by_step_as_at_once_and_alone_as_in_a_batch()
 
 def test_guidance_knows_a_morph_and_a_row_of_a_batch_is_what_it_is_alone():
     told = Condition.joined([asked("rain:wind", "drops=3"), asked("wind")])
-    for guided in ("all", "label", "parameters"):
-        sampling = Sampling(guidance=2.0, guided=guided)
+    for fields in ((), (("label", 2.0),), (("parameters", 1.5), ("label", 3.0))):
+        sampling = Sampling(guidance=1.0 if fields else 2.0, field_guidance=fields)
         both = generate(model(), told, sampling=sampling, seeds=[4, 5])
         assert torch.equal(both[1:], generate(model(), asked("wind"), sampling=sampling, seeds=[5]))
         alone = generate(model(), asked("rain:wind", "drops=3"), sampling=sampling, seeds=[4])

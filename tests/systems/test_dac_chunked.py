@@ -75,6 +75,33 @@ def test_frames_of_a_chunk_are_those_that_padding_gives_further_on() -> None:
     assert torch.allclose(padded[:, :, 133 // 8 :][:, :, : chunk.frames], latents, atol=1e-6)
 
 
+@torch.no_grad()
+def test_the_independent_net_without_padding_gives_the_same() -> None:
+    transformers = pytest.importorskip("transformers")
+    ours = net_of((2, 4), sample_rate=16_000)
+    sizes = {"encoder_hidden_size": 3, "decoder_hidden_size": 16, "n_codebooks": 4, "codebook_size": 16}
+    config = transformers.DacConfig(downsampling_ratios=[2, 4], upsampling_ratios=[4, 2], codebook_dim=5, **sizes)
+    theirs = transformers.DacModel(config).eval()
+    for part, other in ((ours.encoder, theirs.encoder), (ours.decoder, theirs.decoder)):
+        for mine, convolution in zip(chunked._convolutions(part), in_order(other), strict=True):
+            convolution.load_state_dict(mine.state_dict())
+            convolution.padding = (0,)
+    samples, latents = sound_of(1200)[None, None], torch.randn(1, 12, 70, generator=torch.Generator().manual_seed(6))
+    for part, other, steps in ((ours.encoder, theirs.encoder, samples), (ours.decoder, theirs.decoder, latents)):
+        assert torch.equal(chunked._unpadded(chunked._layers(part), steps), other(steps))
+
+
+def in_order(part: torch.nn.Module) -> list[torch.nn.Module]:
+    """The convolutions of their encoder or decoder in the order in which they are heard: theirs have names."""
+    found: list[torch.nn.Module] = [part.conv1]
+    for block in part.block:
+        units = [
+            one for unit in (block.res_unit1, block.res_unit2, block.res_unit3) for one in (unit.conv1, unit.conv2)
+        ]
+        found += [block.conv_t1, *units] if hasattr(block, "conv_t1") else [*units, block.conv1]
+    return [*found, part.conv2]
+
+
 def test_what_is_heard_lies_in_the_middle_of_what_it_is_heard_from() -> None:
     net = net_of().double()
     chunk = Chunk.of_seconds(net, 0.4)

@@ -20,12 +20,16 @@ CODEC_KEYS = epilog(
 )
 GENERATION_KEYS = epilog(
     label_accuracy="share of generated clips whose label a classifier of real clips finds",
-    parameter_correlation="label.name: spearman, ceiling, null, median_error, …",
+    parameter_correlation="label.name: spearman, ceiling, null, median_error, median_error_calibrated, bias, slope, …",
     bits_per_token="model (or bound), unigram, bigram_previous, bigram_row, bigram: the better, on held-out tokens",
     latents="of a model that has them: kl, target_kl, active_units, mutual_information, bits_per_token, "
     "bits_per_token_shuffled, bits_per_token_bound, bits_per_token_iw, …",
     copy_rate="share of generated spans that the training tokens hold",
     frechet="value, floor",
+    continuation="kept, join_bits, interior_bits, join_ratio, copy_rate, clips; of real beginnings gone on with",
+    trajectories="with --trajectories: label.name: ramp, step: correlation, spearman, ceiling, lag_seconds, …",
+    left_out="score: why it is missing",
+    morphs="with --trajectories: first → second: hole_db, peak, clipped, holds, levels_db",
     clips="generated",
     audio_seconds="of sound",
     seconds="taken",
@@ -90,6 +94,8 @@ PROBE_KEYS = epilog(
     seconds="taken",
     real_time_factor="seconds per second of sound",
 )
+_MOVING = "Also ask for ramps and steps of each parameter, and for each label to become the next."
+_TOKENS = "Of the same recordings: copies are looked for in all of it."
 _SPLIT = "Rows to evaluate on, or all; by default the test rows if there are any, else all."
 _BY = "Column that the vectors are asked for, label if none is named; may be given again for others."
 _GROUP = "Where recordings come from: never learnt from and asked about. If left out, a column like source_id, or path."
@@ -230,15 +236,23 @@ def generation(
     top_k: options.TopK = 0,
     top_p: options.TopP = 0.9,
     min_p: options.MinP = 0.0,
-    guidance: options.Guidance = 1.0,
-    guided: options.Guided = "all",
+    guidance: options.Guidance = None,
     passes: options.Passes = 16,
     noise: options.Noise = 4.5,
+    tokens: Annotated[Path | None, typer.Option(metavar="STORE", help=_TOKENS)] = None,
+    trajectories: Annotated[bool, typer.Option("--trajectories", help=_MOVING)] = False,
+    moving_seconds: Annotated[float, typer.Option(help="Length of each clip that moves.")] = 10.0,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with players and pictures.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything drawn.", min=0)] = 0,
     json: Json = False,
 ) -> None:
     """Score what a language model generates: labels, parameters, tokens, originality."""
-    from smalti.systems.scores import score_generation
+    from smalti.core import need
+    from smalti.evaluate import MovementSettings
+    from smalti.systems.generation_scores import Asking, score_generation
+
+    if html is not None:
+        need("matplotlib", extra="report", what="pages of scores")
 
     sampling = options.sampling(
         temperature=temperature,
@@ -246,10 +260,15 @@ def generation(
         top_p=top_p,
         min_p=min_p,
         guidance=guidance,
-        guided=guided,
         passes=passes,
         noise=noise,
     )
+    moving = MovementSettings(seconds=moving_seconds, seed=seed) if trajectories else None
+    asking = Asking(seconds=seconds, clips=clips, seed=seed, sampling=sampling, movements=moving, tokens=tokens)
     with progress("evaluate") as tell:
-        result = score_generation(run, data, seconds=seconds, clips=clips, seed=seed, sampling=sampling, progress=tell)
-    finish(result, json=json)
+        found = score_generation(run, data, asking=asking, progress=tell)
+    if html is not None:
+        from smalti.demo.scores_page import write_scores_page
+
+        write_scores_page(html, found, name=run)
+    finish(found.report.to_json(), json=json)

@@ -10,12 +10,16 @@ from torch import Tensor
 
 from smalti.audio import write
 from smalti.core import Audio, Codec, Parameter, Schema
-from smalti.demo import page, pictures
+from smalti.demo import chapters, page, pictures
+from smalti.demo.chapters import sound
 from smalti.demo.finding import Query
 from smalti.evaluate import GeneratedClip, TrajectoryScore
 from smalti.store import write_bytes
 
 Heard = tuple[str, Audio, Audio]
+_MODEL = (
+    "synthformer/tiny continues those codes from nothing, told only a label and parameters. One clip of each label:"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,8 @@ def write_report(out: Path, result: Mapping[str, Any], sounds: Sounds, *, codec:
     sections = [
         _summary(result),
         _codec(result["codec"], sounds.heard),
-        _model(result["generation"], first, rate),
-        _knobs(result["generation"], sounds.passages, rate, schema),
+        chapters.model(_MODEL, result["generation"], first, rate),
+        chapters.knobs(result["generation"], _passages(sounds.passages, rate), schema),
         _search(result["search"], sounds.queries),
         _stages(result),
         _next(out, schema),
@@ -130,72 +134,18 @@ def _codec(scores: Mapping[str, Any], heard: Sequence[Heard]) -> str:
 
 
 def _pair(label: str, before: Audio, after: Audio) -> str:
-    parts = (_sound(name, a.samples[0], a.sample_rate) for name, a in (("before", before), ("after", after)))
+    parts = (sound(name, a.samples[0], a.sample_rate) for name, a in (("before", before), ("after", after)))
     return page.card(label, *parts)
 
 
-def _sound(name: str, samples: Float[Tensor, " sample"], rate: int) -> str:
-    image = page.picture(pictures.spectrogram(samples, sample_rate=rate), alt=f"spectrogram, {name}")
-    return f"<small>{page.text(name)}</small>{image}{page.player(samples, sample_rate=rate)}"
-
-
-def _model(scores: Mapping[str, Any], first: Mapping[str, GeneratedClip], rate: int) -> str:
-    lead = (
-        "synthformer/tiny continues those codes from nothing, told only a label and parameters. One clip of each label:"
-    )
-    cards = [
-        page.card(_asked(label, clip), _sound("generated", clip.samples, rate)) for label, clip in sorted(first.items())
-    ]
-    facts: list[tuple[str, float]] = []
-    for key, name in (
-        ("label_accuracy", "recognised, generated"),
-        ("label_accuracy_ceiling", "recognised, real through the codec"),
-        ("label_accuracy_truth", "recognised, real"),
-        ("copy_rate", "two-second spans copied from training"),
-    ):
-        if scores.get(key) is not None:
-            facts.append((name, scores[key]))
-    facts += [(f"bits per token, {name}", value) for name, value in scores.get("bits_per_token", {}).items()]
-    facts += [(f"Fréchet distance (own embedding), {name}", value) for name, value in scores.get("frechet", {}).items()]
-    return page.section("The model", lead, page.grid(cards), page.table(["", ""], facts))
-
-
-def _asked(label: str, clip: GeneratedClip) -> str:
-    settings = ", ".join(f"{name} {value:.3g}" for name, value in clip.request.values.items())
-    return f"{label} {settings}".strip()
-
-
-def _knobs(scores: Mapping[str, Any], passages: Sequence[Passage], rate: int, schema: Schema) -> str:
-    found = scores.get("parameter_correlation")
-    if not found:
-        return ""
-    lead = (
-        "Each parameter was asked for at values that training never heard, and measured on the generated sound by an "
-        "estimator. The ceiling is the same measure on real clips through the codec; the null is clips generated "
-        "without the parameter."
-    )
-    logs = {p.key for p in schema.parameters if p.scale == "log"}
-    scatters = [page.card(key, page.picture(_scatter(key, s, log=key in logs), alt=key)) for key, s in found.items()]
-    head = ["parameter", "rank corr.", "ceiling", "null", "median error", "unit", "relative", "codec's own error"]
-    rows = [
-        (key, s["spearman"], s.get("ceiling", "–"), s.get("null", "–"), s["median_error"], s["unit"] or "–",
-         f"{s['relative_median_error']:.0%}", s.get("median_error_ceiling", "–"))
-        for key, s in found.items()
-    ]  # fmt: skip
-    turned = [page.card(f"{p.key}, turned for ten seconds", *_turned(p, rate)) for p in passages]
-    return page.section("The knobs", lead, page.table(head, rows), page.grid(scatters), page.grid(turned))
-
-
-def _scatter(key: str, score: Mapping[str, Any], *, log: bool) -> bytes:
-    series = {"codec": score.get("measured_ceiling"), "generated": score["measured"]}
-    shown = {name: values for name, values in series.items() if values}
-    return pictures.scatter(score["asked"], shown, title=key, unit=score["unit"], log=log)
+def _passages(passages: Sequence[Passage], rate: int) -> Iterator[str]:
+    return (page.card(f"{p.key}, turned for ten seconds", *_turned(p, rate)) for p in passages)
 
 
 def _turned(passage: Passage, rate: int) -> Iterator[str]:
     score, knob = passage.score, passage.parameter
     curve = pictures.trajectory(score.times, score.asked, score.measured, unit=knob.unit, log=knob.scale == "log")
-    yield _sound(f"correlation {score.correlation:.2f}", passage.samples, rate)
+    yield sound(f"correlation {score.correlation:.2f}", passage.samples, rate)
     yield page.picture(curve, alt="asked and measured over time")
 
 
@@ -209,7 +159,7 @@ def _search(scores: Mapping[str, Any], queries: Sequence[Query]) -> str:
         every = {"smalti": scores, **scores["peers"]}
         rows = [(name, *(one[key] for key in ("mrr", "map", "p_at_1", "ms_per_query"))) for name, one in every.items()]
     head = ["by", "reciprocal rank", "average precision", "first hit right", "ms a query"]
-    cards = [page.card(query.name, _sound("query", query.sound.samples[0], query.sound.sample_rate), *_places(query))
+    cards = [page.card(query.name, sound("query", query.sound.samples[0], query.sound.sample_rate), *_places(query))
              for query in queries]  # fmt: skip
     return page.section("The search", lead, page.table(head, rows) if rows else "", page.grid(cards))
 

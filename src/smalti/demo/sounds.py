@@ -6,20 +6,18 @@ those are what the model is asked for later. Clips that move jump between allowe
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float
-from torch import Tensor
 
 from smalti.core import DataError
 from smalti.data.manifest import Manifest
 from smalti.data.prepare import prepare
 from smalti.data.recordings import recordings_folder
-from smalti.data.textures import TEXTURES, Curve, Order, Texture, estimate, render_clip, write_corpus
+from smalti.data.textures import TEXTURES, Curve, Order, Texture, write_corpus
 from smalti.evaluate import Sweep
+from smalti.systems.texture_sweeps import texture_sweep
 
 BANDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 HALF_BAND = 0.04
@@ -144,15 +142,7 @@ def _seed(seed: int, index: int) -> int:
 
 
 def _sweep(kind: Texture, seed: int) -> Sweep:
-    knob = kind.parameter(kind.main)
-
-    def render(value: float, index: int) -> Float[Tensor, " sample"]:
-        own_seed = _seed(seed, _TEST_SEEDS + index)
-        return render_clip(
-            kind.name, {knob.name: value}, seconds=SECONDS, sample_rate=SAMPLE_RATE, seed=own_seed
-        ).samples
-
-    values = tuple(knob.denormalise(position) for position in HELD_OUT)
-    return Sweep(
-        label=kind.name, name=knob.name, values=values, measure=partial(estimate, kind.name, knob.name), render=render
+    seeds = [_seed(seed, _TEST_SEEDS + index) for index in range(len(HELD_OUT))]
+    return texture_sweep(
+        kind.name, kind.main, positions=HELD_OUT, seeds=seeds, seconds=SECONDS, sample_rate=SAMPLE_RATE
     )

@@ -21,7 +21,6 @@ from smalti.demo.report import Passage, Sounds, write_report
 from smalti.demo.sounds import Material, built_in, own
 from smalti.evaluate import (
     CodecReport,
-    ConditionedCodes,
     GenerationReport,
     GenerationSettings,
     LabelledClip,
@@ -35,11 +34,11 @@ from smalti.evaluate import (
 )
 from smalti.generate import Sampling, Setting, condition, generate
 from smalti.store import TokenStore, write_bytes
+from smalti.systems.references import stored_codes
 from smalti.systems.registry import find_preset, load_codec, load_lm
 from smalti.systems.synthformer import SynthformerConfig
 from smalti.systems.training import train
 from smalti.systems.transcoding import encode
-from smalti.transcode.versions import RECORDING, SHIFT
 
 CLIPS = 300
 SHIFTS = 2
@@ -167,26 +166,12 @@ def _references(
     """Real clips and tokens to hold the model against; at most 400 of each, evenly taken."""
     training, held_out = manifest.split("train"), manifest.split("test")
     rows = evenly(training.rows, 8 * _MOST_REFERENCES)
-    known = {str(path): row for row, path in enumerate(manifest.table["path"].to_pylist())}
-    conditions = manifest.conditions(model.schema)
-    splits = manifest.table["split"].to_pylist()
-    codes: dict[str, list[Any]] = {"train": [], "test": []}
-    for i, (path, shift) in enumerate(
-        zip(store.clips[RECORDING].to_pylist(), store.clips[SHIFT].to_pylist(), strict=True)
-    ):
-        row = known[path]
-        if splits[row] == "train":
-            codes["train"].append(store.codes(i))
-        elif shift == 0:
-            clip = store.codes(i)
-            asked = conditions.rows(torch.tensor([row]))
-            frames = clip.shape[1]
-            codes["test"].append(ConditionedCodes(clip, asked.held(1, frames)))
+    learnt, tested = stored_codes(manifest, store, model.schema)
     return References(
         training=[_labelled(training, row, codec) for row in rows],
         held_out=[] if sweeps else [_labelled(held_out, row, codec) for row in range(held_out.rows)],
-        training_codes=codes["train"],
-        held_out_codes=codes["test"],
+        training_codes=learnt,
+        held_out_codes=tested,
     )
 
 

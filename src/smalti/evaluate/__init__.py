@@ -4,6 +4,12 @@ from smalti.evaluate.classifier import LabelClassifier, fit_classifier
 from smalti.evaluate.clips import Generate, GeneratedClip
 from smalti.evaluate.clusters import Clustering, ClusterScore, cluster_score
 from smalti.evaluate.codec import CodecReport, FileScore, PeerScore, evaluate_codec
+from smalti.evaluate.continuation import (
+    ContinuationScore,
+    ContinuationSettings,
+    Continue,
+    evaluate_continuation,
+)
 from smalti.evaluate.dtw import dtw_distances
 from smalti.evaluate.embedding import clip_statistics
 from smalti.evaluate.frechet import FrechetScore
@@ -12,6 +18,8 @@ from smalti.evaluate.generation_report import GenerationReport
 from smalti.evaluate.latent_space import ColumnScore, LatentSettings, evaluate_latents
 from smalti.evaluate.latents import LatentScores, latent_scores
 from smalti.evaluate.likelihood import BitsPerToken, ConditionedCodes, bits_per_token
+from smalti.evaluate.morphs import MorphScore, evaluate_morphs
+from smalti.evaluate.movements import MovementScore, MovementSettings, evaluate_movements
 from smalti.evaluate.neighbours import NEIGHBOURS, neighbour_accuracy, neighbour_shares
 from smalti.evaluate.opus import Peer, PeerClip, opus_peer
 from smalti.evaluate.probes import ProbeScore, probe
@@ -32,6 +40,9 @@ __all__ = [
     "CodecReport",
     "ColumnScore",
     "ConditionedCodes",
+    "ContinuationScore",
+    "ContinuationSettings",
+    "Continue",
     "FileScore",
     "FrechetScore",
     "Generate",
@@ -42,6 +53,9 @@ __all__ = [
     "LabelledClip",
     "LatentScores",
     "LatentSettings",
+    "MorphScore",
+    "MovementScore",
+    "MovementSettings",
     "ParameterScore",
     "Peer",
     "PeerClip",
@@ -62,8 +76,11 @@ __all__ = [
     "dtw_distances",
     "embeddings",
     "evaluate_codec",
+    "evaluate_continuation",
     "evaluate_generation",
     "evaluate_latents",
+    "evaluate_morphs",
+    "evaluate_movements",
     "evaluate_ranking",
     "evaluate_vocoder",
     "fit_classifier",

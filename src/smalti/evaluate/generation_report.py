@@ -4,16 +4,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smalti.evaluate.clips import GeneratedClip
+from smalti.evaluate.continuation import ContinuationScore
 from smalti.evaluate.frechet import FrechetScore
 from smalti.evaluate.latents import LatentScores
 from smalti.evaluate.likelihood import BitsPerToken
+from smalti.evaluate.morphs import MorphScore
+from smalti.evaluate.movements import MovementScore
 from smalti.evaluate.reports import to_json
 from smalti.evaluate.sweeps import ParameterScore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationReport:
-    """What `evaluate_generation` found; None where a question does not apply.
+    """What `evaluate_generation` and its neighbours found; None where a question does not apply.
 
     Attributes:
         label_accuracy: share of clips whose label the classifier finds, and the same of each label.
@@ -26,6 +29,10 @@ class GenerationReport:
         frechet: distance of generated to real clips, and its floor.
         clips, audio_seconds: generated for these scores.
         seconds, real_time_factor: spent on generating and decoding them; the second per second of audio.
+        trajectories: of each `label.name`, how a ramp and a step are followed.
+        morphs: how labels become others, by `first → second`.
+        continuation: how real beginnings are gone on with.
+        left_out: why a score is missing, by its key.
         generated: the clips themselves, without the null's; not part of the JSON.
     """
 
@@ -44,6 +51,10 @@ class GenerationReport:
     seconds: float
     real_time_factor: float
     generated: list[GeneratedClip] = field(repr=False)
+    trajectories: dict[str, dict[str, MovementScore]] | None = None
+    morphs: dict[str, MorphScore] | None = None
+    continuation: ContinuationScore | None = None
+    left_out: dict[str, str] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The report as the command line prints it; keys that do not apply are missing."""

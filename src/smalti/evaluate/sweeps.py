@@ -13,12 +13,13 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from smalti.core import Parameter, Scale, Schema
+from smalti.evaluate.calibration import Calibration, straight
 from smalti.evaluate.statistics import median_error, spearman, spearman_interval
 
 Measure = Callable[[Float[Tensor, " sample"], int], float]
 Render = Callable[[float, int], Float[Tensor, " sample"]]
-
-_TINY = 1e-9
+Points = Sequence[tuple[float, float]]
+Follow = Callable[[Points, float, int], Float[Tensor, " sample"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Sweep:
         render: a real clip of a value and an index (which may seed it), at the codec's rate and as long as the
             generated ones; None if there is nothing to render.
         fixed: values of other parameters of the label, asked for in every clip.
+        window: seconds of sound that the estimator needs where the parameter moves; None if it is never asked to move.
+        follow: a real clip whose parameter passes through (second, value) points, of so many seconds and an index.
     """
 
     label: str | None
@@ -41,6 +44,8 @@ class Sweep:
     measure: Measure
     render: Render | None = None
     fixed: Mapping[str, float] = field(default_factory=dict[str, float])
+    window: float | None = None
+    follow: Follow | None = None
 
     @property
     def key(self) -> str:
@@ -77,9 +82,11 @@ class ParameterScore:
     Attributes:
         interval: 95 % bootstrap interval of `spearman`.
         median_error, median_error_ceiling: in `unit`, of generated clips and of real ones through the codec.
-        relative_median_error: as a share of the value asked.
-        median_error_calibrated: after the straight line (in log-log if the parameter is logarithmic) that best
-            corrects the estimator on the real clips through the codec; None without these.
+        relative_median_error, relative_median_error_ceiling: the same as shares of the values asked.
+        median_error_calibrated, relative_median_error_calibrated: after the estimator was corrected by what it says of
+            real clips through the codec (`smalti.evaluate.calibration`); None without these.
+        bias: median of measured - asked, in `unit`.
+        slope: of measured over asked on the parameter's own scale; 1 is right, 0 is deaf.
         clips, null_clips, unmeasured: clips asked for, clips of the null, and clips asked for that gave no value.
         asked, measured, measured_ceiling: what the correlations are made of.
     """
@@ -91,8 +98,12 @@ class ParameterScore:
     null: float | None
     median_error: float
     relative_median_error: float
+    relative_median_error_ceiling: float | None
     median_error_ceiling: float | None
     median_error_calibrated: float | None
+    relative_median_error_calibrated: float | None
+    bias: float | None
+    slope: float | None
     unit: str
     clips: int
     null_clips: int
@@ -119,7 +130,8 @@ def parameter_score(measured: Measured, parameter: Parameter, *, generator: torc
     """
     asked, found, null = _double(measured.asked), _double(measured.generated), _double(measured.null)
     truth, heard = _double(measured.truth), _double(measured.ceiling)
-    corrected = _calibrated(found, asked=asked, heard=heard, scale=parameter.scale) if len(heard) else None
+    corrected = Calibration.of(asked, heard, scale=parameter.scale).correct(found) if len(heard) else None
+    errors = found - asked
     return ParameterScore(
         spearman=spearman(asked, found),
         interval=spearman_interval(asked, found, generator=generator),
@@ -128,8 +140,12 @@ def parameter_score(measured: Measured, parameter: Parameter, *, generator: torc
         null=spearman(_double(measured.null_asked), null) if len(null) > 1 else None,
         median_error=median_error(asked, found),
         relative_median_error=median_error(asked, found, relative=True),
+        relative_median_error_ceiling=median_error(asked, heard, relative=True) if len(heard) else None,
         median_error_ceiling=median_error(asked, heard) if len(heard) else None,
         median_error_calibrated=None if corrected is None else median_error(asked, corrected),
+        relative_median_error_calibrated=None if corrected is None else median_error(asked, corrected, relative=True),
+        bias=float(errors[~errors.isnan()].median()) if bool((~errors.isnan()).any()) else None,
+        slope=_slope(asked, found, scale=parameter.scale),
         unit=parameter.unit,
         clips=len(found),
         null_clips=len(null),
@@ -140,20 +156,12 @@ def parameter_score(measured: Measured, parameter: Parameter, *, generator: torc
     )
 
 
-def _calibrated(
-    found: Float64[Tensor, " pair"], *, asked: Float64[Tensor, " pair"], heard: Float64[Tensor, " pair"], scale: Scale
-) -> Float64[Tensor, " pair"]:
-    """Correct an estimator's bias by what it says of real clips through the codec, never by what it should say here."""
-
-    def straight(values: Tensor) -> Tensor:
-        return values.clamp(min=_TINY).log() if scale == "log" else values
-
-    known = ~heard.isnan()
-    x, y = straight(heard[known]), straight(asked[known])
-    spread = (x - x.mean()).square().sum()
-    slope = ((x - x.mean()) * (y - y.mean())).sum() / spread if spread > 0 else 0.0
-    line = y.mean() + slope * (straight(found) - x.mean())
-    return line.exp() if scale == "log" else line
+def _slope(asked: Float64[Tensor, " pair"], found: Float64[Tensor, " pair"], *, scale: Scale) -> float | None:
+    """Of the straight line through what could be measured, on the parameter's own scale."""
+    known = ~found.isnan()
+    x, y = straight(asked[known], scale), straight(found[known], scale)
+    spread = float((x - x.mean()).square().sum()) if len(x) > 1 else 0.0
+    return float(((x - x.mean()) * (y - y.mean())).sum()) / spread if spread > 0 else None
 
 
 def _double(values: list[float]) -> Float64[Tensor, " pair"]:

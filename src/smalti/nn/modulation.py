@@ -22,17 +22,18 @@ class BranchModulation:
     """What a condition does to one residual branch; a frame axis of 1 holds for all rows."""
 
     shift: Float[Tensor, "batch #row dim"]
-    scale: Float[Tensor, "batch #row dim"]
+    gain: Float[Tensor, "batch #row dim"]
     gate: Float[Tensor, "batch #row dim"] | None
 
     def before(self, rows: Float[Tensor, "batch row dim"]) -> Float[Tensor, "batch row dim"]:
-        """What enters the branch: rows · (1 + scale) + shift, in the precision of the condition."""
-        rows = rows.to(self.shift.dtype)
-        return torch.addcmul(rows + self.shift, rows, self.scale)
+        """What enters the branch: rows · gain + shift, in the precision of the condition."""
+        return torch.addcmul(self.shift, rows.to(self.shift.dtype), self.gain)
 
-    def after(self, rows: Float[Tensor, "batch row dim"]) -> Float[Tensor, "batch row dim"]:
-        """What leaves it."""
-        return rows if self.gate is None else rows * self.gate
+    def onto(
+        self, rows: Float[Tensor, "batch row dim"], branch: Float[Tensor, "batch row dim"]
+    ) -> Float[Tensor, "batch row dim"]:
+        """What leaves the branch, added to the rows it came from."""
+        return rows + branch if self.gate is None else torch.addcmul(rows, branch.to(self.gate.dtype), self.gate)
 
 
 def require_condition(schema: Schema, condition: Condition) -> None:
@@ -106,7 +107,7 @@ class Modulation(nn.Module):
         return list(zip(branches[::2], branches[1::2], strict=True))
 
     def _branch(self, parts: tuple[Tensor, ...]) -> BranchModulation:
-        return BranchModulation(parts[0], parts[1], parts[2] if self.parts == 3 else None)
+        return BranchModulation(parts[0], 1 + parts[1], parts[2] if self.parts == 3 else None)
 
 
 def drop_fields(condition: Condition, *, rate: float, generator: torch.Generator) -> Condition:

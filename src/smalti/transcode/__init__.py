@@ -7,6 +7,7 @@ from smalti.transcode.pictures import PictureTokenizer, published_geometry
 from smalti.transcode.reconstruct import Reconstruction, ReconstructReport, reconstruct
 from smalti.transcode.reports import TranscodeReport
 from smalti.transcode.stores import copy_run, copy_tokenizer, decode_store, encode_store
+from smalti.transcode.streams import decoder_stream
 
 __all__ = [
     "UNNAMED",
@@ -22,6 +23,7 @@ __all__ = [
     "decode_dac",
     "decode_file",
     "decode_store",
+    "decoder_stream",
     "encode_dac",
     "encode_file",
     "encode_store",

@@ -70,4 +70,5 @@ APPLAUSE = Texture(
     ),
     recipe=_recipe,
     estimate={"clappers": clappers},
+    windows={"clappers": 1.0},
 )

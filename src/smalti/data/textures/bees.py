@@ -96,4 +96,5 @@ BEES = Texture(
     ),
     recipe=_recipe,
     estimate={"wing_rate": wing_rate, "wander": wander},
+    windows={"wing_rate": 0.5, "wander": 2.0},
 )

@@ -113,4 +113,5 @@ ENGINE = Texture(
     ),
     recipe=_recipe,
     estimate={"rpm": rpm, "cylinders": cylinders, "load": load},
+    windows={"rpm": 0.5, "load": 2.0},
 )

@@ -76,4 +76,5 @@ FM = Texture(
     ),
     recipe=_recipe,
     estimate={"modulation": modulation, "carrier": carrier, "depth": depth},
+    windows={"modulation": 1.0, "carrier": 2.0, "depth": 2.0},
 )

@@ -85,4 +85,5 @@ PEEPERS = Texture(
     ),
     recipe=_recipe,
     estimate={"pitch": pitch, "call_rate": call_rate, "spread": spread},
+    windows={"pitch": 0.5, "call_rate": 2.0, "spread": 2.0},
 )

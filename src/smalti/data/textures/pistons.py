@@ -105,4 +105,5 @@ PISTONS = Texture(
     ),
     recipe=_recipe,
     estimate={"rate": rate, "irregularity": irregularity, "hardness": hardness},
+    windows={"rate": 1.5, "irregularity": 4.0, "hardness": 2.0},
 )

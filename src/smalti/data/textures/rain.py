@@ -65,4 +65,5 @@ RAIN = Texture(
     ),
     recipe=_recipe,
     estimate={"rate": rate, "drop_size": drop_size},
+    windows={"rate": 1.0, "drop_size": 2.0},
 )

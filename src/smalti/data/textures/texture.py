@@ -36,10 +36,18 @@ class Texture:
         main: the parameter that is varied first; always measurable.
         estimate: measures of the sound, by parameter: `(samples, sample_rate) -> value in the parameter's unit`, NaN
             where nothing can be measured; no entry where no honest measure is known.
+        windows: seconds of sound in which each of them hears enough to follow a parameter that moves; no entry where
+            none does.
     """
 
     def __init__(
-        self, name: str, *, knobs: tuple[Knob, ...], recipe: Recipe, estimate: Mapping[str, Estimator]
+        self,
+        name: str,
+        *,
+        knobs: tuple[Knob, ...],
+        recipe: Recipe,
+        estimate: Mapping[str, Estimator],
+        windows: Mapping[str, float],
     ) -> None:
         """The first knob is the main one."""
         self.name = name
@@ -49,6 +57,7 @@ class Texture:
         self.defaults = {k.name: k.default for k in knobs}
         self.main = knobs[0].name
         self.estimate = dict(estimate)
+        self.windows = dict(windows)
         self._recipe = recipe
 
     def parameter(self, name: str) -> Parameter:

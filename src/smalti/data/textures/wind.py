@@ -83,4 +83,5 @@ WIND = Texture(
     ),
     recipe=_recipe,
     estimate={"strength": strength, "gustiness": gustiness, "howl": howl},
+    windows={"strength": 1.5, "gustiness": 4.0, "howl": 2.0},
 )

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from smalti.systems.dac.net import ResidualUnit
 
+_LONG = 4  # times as many steps as channels: from there on a convolution is quicker than one matrix product
 Steps = Float[Tensor, "batch dim step"]
 
 
@@ -71,12 +72,14 @@ def _stage(layer: nn.Module) -> Stage:
 class _Pointwise:
     def __init__(self, layer: nn.Module) -> None:
         self._layer = layer
+        self._given = 0
 
     def ahead(self, wanted: int) -> int:
         return wanted
 
     def step(self, steps: Steps, limit: int | None) -> tuple[Tensor, int | None]:
-        return self._layer(steps), limit
+        self._given += steps.shape[2]
+        return _ended(self._layer(steps), self._given, limit), limit
 
 
 class _Residual:
@@ -111,19 +114,33 @@ class _Convolution:
         return wanted * self._stride + self._extent - 1 - self._padding
 
     def step(self, steps: Steps, limit: int | None) -> tuple[Tensor, int | None]:
-        past = steps.new_zeros(*steps.shape[:2], self._padding) if self._past is None else self._past
-        whole = torch.cat([past, steps], dim=2)
+        whole = self._with_past(steps)
         count = max(0, (whole.shape[2] - self._extent) // self._stride + 1)
         self._past = whole[:, :, count * self._stride :]
         if limit is not None:
             limit = (limit + 2 * self._padding - self._extent) // self._stride + 1
         if not count:
             return steps.new_zeros(len(steps), self._layer.out_channels, 0), limit
-        heard = whole[:, :, : (count - 1) * self._stride + self._extent]
-        layer = self._layer
-        found = functional.conv1d(heard, layer.weight, layer.bias, stride=self._stride, dilation=self._dilation)
+        found = self._convolved(whole, count)
         self._given += count
         return _ended(found, self._given, limit), limit
+
+    def _with_past(self, steps: Steps) -> Float[Tensor, "batch dim more"]:
+        if self._extent == 1:
+            return steps
+        past = steps.new_zeros(*steps.shape[:2], self._padding) if self._past is None else self._past
+        return torch.cat([past, steps], dim=2)
+
+    def _convolved(self, whole: Steps, count: int) -> Float[Tensor, "batch wide shorter"]:
+        layer = self._layer
+        if count > _LONG * layer.in_channels:
+            heard = whole[:, :, : (count - 1) * self._stride + self._extent]
+            return functional.conv1d(heard, layer.weight, layer.bias, stride=self._stride, dilation=self._dilation)
+        assert layer.bias is not None
+        batch, row, step = whole.stride()
+        shape = (len(whole), layer.in_channels, layer.kernel_size[0], count)
+        heard = whole.as_strided(shape, (batch, row, step * self._dilation, step * self._stride)).flatten(1, 2)
+        return layer.bias[:, None] + layer.weight.flatten(1) @ heard
 
 
 class _Lengthening:
@@ -146,10 +163,11 @@ class _Lengthening:
         first = self._past is None
         past = steps.new_zeros(*steps.shape[:2], 1) if self._past is None else self._past
         whole, stride = torch.cat([past, steps], dim=2), self._stride
-        self._past = whole[:, :, -1:]
-        found = functional.conv_transpose1d(whole, self._layer.weight, self._layer.bias, stride=stride)
-        before = self._padding if first else 0
-        found = found[:, :, stride + before : stride * whole.shape[2]]
+        self._past = steps[:, :, -1:]
+        assert self._layer.bias is not None
+        parts = (self._layer.weight.flatten(1).mT @ whole).unflatten(1, (-1, 2, stride))
+        joined = (parts[:, :, 0, :, 1:] + parts[:, :, 1, :, :-1]).mT.flatten(2) + self._layer.bias[:, None]
+        found = joined[:, :, self._padding if first else 0 :]
         self._given += found.shape[2]
         return _ended(found, self._given, limit), limit
 

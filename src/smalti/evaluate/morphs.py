@@ -1,0 +1,124 @@
+"""Does one label become another without a hole or a crack? The level is heard along time, beside that of both ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from smalti.core import Codec, Condition, LanguageModel, Schema
+from smalti.evaluate.clips import Generate, Progress, decode_clips
+from smalti.evaluate.movements import MovementSettings
+
+WINDOW = 0.5
+"""Seconds over which a level is taken: longer than the gaps of a sparse texture in its middle range."""
+
+DEEPEST = 12.0
+"""dB by which the quietest window of a passage may lie below the quietest of both ends."""
+
+FULL_SCALE = 0.999
+_SEEDS_APART = 9_000_011
+_HOPS = 4  # of a window
+_FLOOR = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MorphScore:
+    """How one label became another; the worst of some clips.
+
+    Attributes:
+        hole_db: how far the quietest half second of the middle third lies below that of the outer thirds, in dB; at
+            least 0.
+        peak: largest absolute sample.
+        clipped: share of samples at full scale.
+        holds: whether it is without a hole (12 dB) and without clipping.
+        levels_db: of the first clip, dB re full scale of each half second, one value an eighth of a second.
+        samples: the first clip; not part of the JSON.
+    """
+
+    hole_db: float
+    peak: float
+    clipped: float
+    holds: bool
+    levels_db: tuple[float, ...]
+    samples: Float[Tensor, " _"] = field(repr=False)
+
+
+def evaluate_morphs(
+    lm: LanguageModel,
+    codec: Codec,
+    generate: Generate,
+    *,
+    pairs: Sequence[tuple[str, str]] | None = None,
+    settings: MovementSettings | None = None,
+    progress: Progress = lambda stage, done, total: None,
+) -> dict[str, MorphScore]:
+    """Scores of passages between labels, by `first → second`.
+
+    In the middle of a clip the first label and its parameters give way to the second and its; every parameter stands in
+    the middle of its range.
+
+    Args:
+        lm: whose labels they are.
+        codec: makes its tokens audible.
+        generate: makes its tokens.
+        pairs: labels; by default each and the next, and the last and the first. None are heard of fewer than two.
+        settings: how much to generate.
+        progress: told the stages "morphs" and "decode".
+    Raises:
+        ParameterError: if a label is unknown, before anything is generated.
+    """
+    settings = settings or MovementSettings()
+    chosen = _ring(lm.schema.labels) if pairs is None else list(pairs)
+    frames = max(2, round(settings.seconds * codec.spec.frame_rate))
+    conditions = [_passage(lm.schema, pair, rows=settings.clips, frames=frames) for pair in chosen]
+    found: dict[str, MorphScore] = {}
+    for done, ((first, second), condition) in enumerate(zip(chosen, conditions, strict=True)):
+        seeds = [settings.seed * _SEEDS_APART + done * settings.clips + row for row in range(settings.clips)]
+        codes = list(generate(condition, seeds=seeds).cpu())
+        sounds = decode_clips(codec, codes, rows=settings.decode_rows, progress=progress)
+        found[f"{first} → {second}"] = _score(sounds, codec.spec.sample_rate)
+        progress("morphs", done + 1, len(chosen))
+    return found
+
+
+def _ring(labels: Sequence[str]) -> list[tuple[str, str]]:
+    return list(zip(labels, [*labels[1:], labels[0]], strict=True)) if len(labels) > 1 else []
+
+
+def _passage(schema: Schema, pair: tuple[str, str], *, rows: int, frames: int) -> Condition:
+    condition = Condition.empty(rows, frames, len(schema.parameters))
+    for label, part in zip(pair, (slice(0, frames // 2), slice(frames // 2, None)), strict=True):
+        condition.labels[:, part] = schema.label_index(label)
+        for index, parameter in enumerate(schema.parameters):
+            if parameter.label in (label, None):
+                condition.values[:, part, index] = 0.5
+    return condition
+
+
+def _score(sounds: Sequence[Float[Tensor, " _"]], sample_rate: int) -> MorphScore:
+    levels = [_levels(sound, sample_rate) for sound in sounds]
+    hole = max(_hole(each) for each in levels)
+    clipped = max(float((sound.abs() >= FULL_SCALE).float().mean()) for sound in sounds)
+    return MorphScore(
+        hole_db=hole,
+        peak=max(float(sound.abs().max()) for sound in sounds),
+        clipped=clipped,
+        holds=hole <= DEEPEST and clipped == 0,
+        levels_db=tuple(levels[0].tolist()),
+        samples=sounds[0],
+    )
+
+
+def _levels(sound: Float[Tensor, " _"], sample_rate: int) -> Float[Tensor, " window"]:
+    size = min(len(sound), round(WINDOW * sample_rate))
+    power = sound.double().unfold(0, size, max(1, size // _HOPS)).square().mean(dim=1)
+    return 10 * torch.log10(power.clamp(min=_FLOOR**2))
+
+
+def _hole(levels: Float[Tensor, " window"]) -> float:
+    third = len(levels) // 3
+    middle = levels[third : len(levels) - third]
+    ends = torch.cat([levels[:third], levels[len(levels) - third :]])
+    return max(0.0, float(ends.min() - middle.min())) if third else 0.0

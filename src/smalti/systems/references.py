@@ -1,0 +1,82 @@
+"""What a language model is held against, out of a manifest: real clips of both splits, and their tokens."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from smalti.audio import read
+from smalti.core import Audio, Codec, Condition, LanguageModel, Schema
+from smalti.data.manifest import Manifest
+from smalti.evaluate import ConditionedCodes, LabelledClip, References
+from smalti.store import TokenStore
+from smalti.transcode.versions import RECORDING, SHIFT
+
+_MOST_CLIPS = 400
+TRAIN, TEST = "train", "test"
+
+
+def references_of(manifest: Manifest, lm: LanguageModel, codec: Codec, *, tokens: Path | None = None) -> References:
+    """Real clips of both splits, at most 400 of each, and their tokens.
+
+    Args:
+        manifest: with the splits "train" and "test".
+        lm: whose schema conditions are told in.
+        codec: hears them.
+        tokens: a store of the same recordings; all of its tokens are taken. None encodes the clips.
+    Raises:
+        DataError, StoreError: if a split, a recording or the store cannot be read.
+    """
+    training, held_out = (_evenly(manifest.split(name)) for name in (TRAIN, TEST))
+    heard, unheard = _labelled(training, codec), _labelled(held_out, codec)
+    if tokens is not None:
+        known, new = stored_codes(manifest, TokenStore.open(tokens), lm.schema)
+    else:
+        known = [_codes(codec, clip) for clip in heard]
+        new = _told([_codes(codec, clip) for clip in unheard], held_out, lm.schema)
+    return References(training=heard, held_out=unheard, training_codes=known, held_out_codes=new)
+
+
+def stored_codes(
+    manifest: Manifest, store: TokenStore, schema: Schema
+) -> tuple[list[Int64[Tensor, "codebook _"]], list[ConditionedCodes]]:
+    """Tokens of a manifest's training recordings, shifted versions too, and of its test recordings as they are."""
+    known = {str(path): row for row, path in enumerate(manifest.table["path"].to_pylist())}
+    splits = manifest.table["split"].to_pylist()
+    training: list[Tensor] = []
+    tested: list[tuple[int, Tensor]] = []
+    versions = zip(store.clips[RECORDING].to_pylist(), store.clips[SHIFT].to_pylist(), strict=True)
+    for i, (path, shift) in enumerate(versions):
+        if splits[known[path]] == TRAIN:
+            training.append(store.codes(i))
+        elif shift == 0:
+            tested.append((known[path], store.codes(i)))
+    rows = manifest.select(np.array([row for row, _ in tested], dtype=np.int64))
+    return training, _told([codes for _, codes in tested], rows, schema) if tested else []
+
+
+def _told(codes: Sequence[Tensor], manifest: Manifest, schema: Schema) -> list[ConditionedCodes]:
+    """Codes of every row of a manifest, with what it says of them held over all frames."""
+    told = manifest.conditions(schema)
+    rows = [told.rows(torch.tensor([row])) for row in range(len(codes))]
+    return [ConditionedCodes(each, _held(row, each.shape[1])) for each, row in zip(codes, rows, strict=True)]
+
+
+def _evenly(manifest: Manifest) -> Manifest:
+    return manifest.select(np.unique(np.linspace(0, manifest.rows - 1, _MOST_CLIPS).astype(np.int64)))
+
+
+def _labelled(manifest: Manifest, codec: Codec) -> Sequence[LabelledClip]:
+    sounds = [read(path, sample_rate=codec.spec.sample_rate).samples[0] for path in manifest.paths()]
+    return [LabelledClip(*pair) for pair in zip(sounds, manifest.labels(), strict=True)]
+
+
+def _codes(codec: Codec, clip: LabelledClip) -> Int64[Tensor, "codebook frame"]:
+    return codec.encode(Audio.single(clip.samples, codec.spec.sample_rate)).codes[0]
+
+
+def _held(condition: Condition, frames: int) -> Condition:
+    return Condition(condition.labels.expand(1, frames), condition.values.expand(1, frames, -1))
