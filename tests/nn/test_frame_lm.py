@@ -54,6 +54,18 @@ def test_it_believes_something_finite_of_every_level(components: int) -> None:
     assert float(found.deviations.detach().min()) >= 0.005 - 1e-7 if components else (found.deviations == 0).all()
 
 
+def test_a_mix_of_labels_is_read_at_once_as_step_by_step() -> None:
+    lm, heard, asked = model(), frames(2, 9), told(2, 9)
+    shares = torch.linspace(0, 1, 9).expand(2, 9)
+    mixed = Condition(asked.labels, asked.values, Mix(torch.stack([1 - shares, shares], 2), torch.ones(2, 9, 2)))
+    whole, stepper = lm.guess(heard, mixed), lm.stepper(2)
+    before = torch.nn.functional.pad(heard, (1, 0), value=math.nan)
+    for frame in range(9):
+        step = stepper.step(before[:, :, frame : frame + 1], mixed.at(slice(frame, frame + 1)))
+        torch.testing.assert_close(step.means[:, 0], whole.means[:, frame], rtol=0, atol=1e-5)
+    assert not torch.allclose(whole.means, lm.guess(heard, asked).means, atol=1e-3)
+
+
 def test_later_frames_and_conditions_never_change_earlier_guesses() -> None:
     lm, heard, asked = model(), frames(2, 13), told(2, 13)
     other, elsewhere = heard.clone(), Condition(asked.labels.clone(), asked.values.clone())

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smalti.core import Condition, ParameterError, Schema
+from smalti.core import Condition, Mix, ParameterError, Schema
 from smalti.features import FrameGuess, MelSettings
 from smalti.nn.modulation import ConditionEmbedding, require_condition
 from smalti.nn.ring import RingCache
@@ -69,16 +69,17 @@ class FrameTransformer(nn.Module):
             ParameterError: if frames or condition have another shape or range than the model's.
         """
         refuse_misfits(self.picture, self.schema, frames, condition)
-        return self.believed(self.read(_before(frames), condition))
+        return self.believed(self(frames, condition.labels, condition.values, condition.mix))
 
     def forward(
         self,
         frames: Float[Tensor, "batch band frame"],
         labels: Int64[Tensor, "batch #frame"],
         values: Float[Tensor, "batch #frame parameter"],
+        mix: Mix | None = None,
     ) -> Float[Tensor, "batch frame number"]:
         """The numbers that `believed` reads, of frames known to fit, with the fields of the condition as tensors."""
-        return self.read(_before(frames), Condition(labels, values))
+        return self.read(_before(frames), Condition(labels, values, mix))
 
     def read(
         self, frames: Float[Tensor, "batch band frame"], condition: Condition, cache: RingCache | None = None
