@@ -120,9 +120,9 @@ def holey(condition: Condition, *, seeds: list[int]) -> Tensor:
 
 
 def shouting(condition: Condition, *, seeds: list[int]) -> Tensor:
-    """A follower that is at full scale where labels change."""
-    codes, middle = follow(condition, seeds=seeds), condition.labels.shape[1] // 2
-    codes[:, 0, middle : middle + 3] = 31
+    """A follower that is at full scale in the middle third."""
+    codes, third = follow(condition, seeds=seeds), condition.labels.shape[1] // 3
+    codes[:, 0, third + 2 : -third - 2] = 31
     return codes
 
 
@@ -156,7 +156,18 @@ def test_a_silent_morph_is_caught() -> None:
 
 def test_a_clipping_morph_is_caught() -> None:
     found = morphs(shouting, pairs=[("hum", "beep")])["hum → beep"]
-    assert found["holds"] is False and found["clipped"] > 0 and found["peak"] > 0.99
+    assert found["holds"] is False and found["clipped"] > 0.001 and found["peak"] > 0.99
+    assert found["clipped_ends"] == 0
+
+
+def test_a_single_peak_is_counted_and_forgiven() -> None:
+    def clicking(condition: Condition, *, seeds: list[int]) -> Tensor:
+        codes, middle = follow(condition, seeds=seeds), condition.labels.shape[1] // 2
+        codes[:, 0, middle] = 31
+        return codes
+
+    found = morphs(clicking, pairs=[("hum", "beep")])["hum → beep"]
+    assert found["holds"] is True and 0 < found["clipped"] < 0.001
 
 
 def test_an_unknown_label_is_refused_before_anything_is_generated() -> None:
