@@ -25,7 +25,7 @@ bench: .venv/dev
 	set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 faults: .venv/dev
-	$(BIN)/python -m pytest -m faults
+	$(BIN)/python -m pytest -m "faults or row or planted" -n $(JOBS) --dist worksteal --write-table
 
 env: .venv/dev
 

@@ -10,6 +10,8 @@ from journey import (
     TINY_ALM_STAGE1,
     TINY_ALM_STAGE2,
     TINY_CODEC,
+    TINY_DAC,
+    TINY_FRAMES,
     TINY_GRID_CODEC,
     TINY_KMEANS,
     TINY_LM,
@@ -21,6 +23,8 @@ from journey import (
     TINY_WAV2TOK,
     Journey,
 )
+
+pytest_plugins = ["faults.table"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,6 +52,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
         "codec",
         "tokens",
         "lm",
+        "mel",
         "gpt",
         "masked",
         "vae",
@@ -57,6 +62,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
         "alm",
         "alm1",
         "alm2",
+        "dac",
         "kmeans",
         "matpac",
         "plus",
@@ -65,6 +71,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     train("melvqvae/textures", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
     encode(made.codec, data=sounds, to=made.tokens, shifts=2)
     train("synthformer/tiny", data=made.tokens, out=made.lm, overrides=TINY_LM, progress=False)
+    train("melformer/tiny", data=sounds, out=made.frames, overrides=TINY_FRAMES, progress=False)
     train("melgpt/tiny", data=made.tokens, out=made.gpt, overrides=TINY_LM, progress=False)
     train("melgpt/masked", data=made.tokens, out=made.masked, overrides=TINY_MASKED, progress=False)
     train("melgpt/vae", data=made.tokens, out=made.vae, overrides=TINY_VAE, progress=False)
@@ -74,6 +81,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     train("almtokenizer/tiny", data=sounds, out=made.alm, overrides=TINY_ALM, progress=False)
     train("almtokenizer/stage1", data=sounds, out=made.alm_stage1, overrides=TINY_ALM_STAGE1, progress=False)
     train("almtokenizer/stage2", data=sounds, out=made.alm_stage2, overrides=TINY_ALM_STAGE2, progress=False)
+    train("dac/tiny", data=sounds, out=made.dac, overrides=TINY_DAC, progress=False)
     train("kmeans", data=sounds, out=made.kmeans, overrides=TINY_KMEANS, progress=False)
     train("matpac/micro", data=sounds, out=made.matpac, overrides=TINY_MATPAC, progress=False)
     train("matpac/micro", data=sounds, out=made.matpac_plus, overrides=TINY_MATPAC_PLUS, progress=False)

@@ -54,6 +54,19 @@ TINY_LM = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+TINY_FRAMES = (
+    "train.steps=6",
+    "shown.batch=2",
+    "shown.crop=7",
+    "model.components=3",
+    "model.width=16",
+    "model.layers=2",
+    "model.heads=2",
+    "model.window=5",
+    "model.condition_width=6",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
 TINY_MASKED = (*TINY_LM, "model.window=8")
 TINY_VAE = (
     *TINY_LM,
@@ -161,6 +174,29 @@ TINY_ALM_STAGE2 = (
     "depth.layers=1",
     "depth.heads=2",
 )
+TINY_DAC = (
+    "train.steps=6",
+    "train.batch=2",
+    "train.crop=0.15",
+    "train.quantize_from=0.3",
+    "train.start_vectors=20",
+    "train.restart_below=0.9",
+    "model.sample_rate=16000",
+    "model.fold=1",
+    "model.strides=[2, 5, 8]",
+    "model.encoder_width=4",
+    "model.decoder_width=24",
+    "model.latent=10",
+    "model.codebooks=3",
+    "model.vocab=11",
+    "model.code_dim=5",
+    "judge.start=3",
+    "judge.periods=[3]",
+    "judge.windows=[128]",
+    "judge.width=2",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
 TINY_KMEANS = (
     "train.steps=6",
     "train.batch=2",
@@ -204,6 +240,7 @@ class Journey:
         codec: a melvqvae run.
         tokens: a store, two tokenisations of each training clip.
         lm: a synthformer run.
+        frames: a melformer run.
         gpt: a melgpt run.
         masked: a melgpt run that fills gaps.
         vae: one whose clips have latents.
@@ -213,6 +250,7 @@ class Journey:
         alm: an almtokenizer run.
         alm_stage1: the first stage of one with SEANet ends.
         alm_stage2: a second stage without a first.
+        dac: a dac run.
         kmeans: clusters of log-mel frames.
         matpac: a matpac run.
         matpac_plus: one with several guesses and a class token.
@@ -222,6 +260,7 @@ class Journey:
     codec: Path
     tokens: Path
     lm: Path
+    frames: Path
     gpt: Path
     masked: Path
     vae: Path
@@ -231,6 +270,7 @@ class Journey:
     alm: Path
     alm_stage1: Path
     alm_stage2: Path
+    dac: Path
     kmeans: Path
     matpac: Path
     matpac_plus: Path

@@ -16,12 +16,18 @@ FLOORS = (
     ("core",),
     ("audio", "features", "patterns", "config"),
     ("nn", "quantize", "losses", "store"),
-    ("data", "train", "generate", "search", "evaluate", "transcode"),
+    ("data", "train", "generate", "search", "evaluate", "transcode", "play"),
     ("systems",),
     ("cli", "demo", "app"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-NEIGHBOURS = {("train", "data"), ("transcode", "data"), ("transcode", "evaluate"), ("cli", "demo")}
+NEIGHBOURS = {
+    ("train", "data"),
+    ("transcode", "data"),
+    ("transcode", "evaluate"),
+    ("play", "generate"),
+    ("cli", "demo"),
+}
 TEST_ROOMS = {"contract", "faults", "golden", "journeys"}
 
 

@@ -123,9 +123,9 @@ def test_generate_continues_a_recording(smalti: Verbs, journey: Journey, clip: P
 def test_generate_continues_the_beginning_of_a_recording(
     smalti: Verbs, journey: Journey, clip: Path, tmp_path: Path
 ) -> None:
-    asked = ("--prompt", clip, "--prompt-seconds", 0.4, "--seconds", 0.3, "--min-p", 0.1, "--guided", "label")
+    asked = ("--prompt", clip, "--prompt-seconds", 0.4, "--seconds", 0.3, "--min-p", 0.1)
     for model in (journey.gpt, journey.masked):
-        smalti("generate", model, *asked, "--guidance", 2, "--to", tmp_path / f"{model.name}.smt")
+        smalti("generate", model, *asked, "--guidance", "label=2", "--to", tmp_path / f"{model.name}.smt")
         smalti("encode", journey.codec, clip, "--to", tmp_path / "whole.smt")
         codes, whole = read_smt(tmp_path / f"{model.name}.smt").codes, read_smt(tmp_path / "whole.smt").codes
         half = int(0.4 * 22_050) // 1024

@@ -16,6 +16,7 @@ CODECS: dict[str, Callable[[Journey], Path | str]] = {
     "melvqvae": lambda journey: journey.codec,
     "melvqvae grid": lambda journey: journey.grid_codec,
     "almtokenizer": lambda journey: journey.alm,
+    "dac": lambda journey: journey.dac,
 }
 
 

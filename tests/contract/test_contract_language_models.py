@@ -7,14 +7,25 @@ from pathlib import Path
 import pytest
 import torch
 
-from journey import Journey
+from journey import TINY_LM, Journey
 from smalti.core import Condition, ParameterError, SpecError, TokenLM, Tokens
 from smalti.generate import Sampling, batch_conditions, condition, generate, parse_setting
 from smalti.patterns import find_pattern
 from smalti.systems import load_lm
+from smalti.systems.training import train
+
+
+def depth(journey: Journey) -> Path:
+    """A synthformer run whose codes are chosen one after the other within a frame."""
+    sizes = ("model.pattern=depth", "model.depth_width=12")
+    run = journey.lm.with_name("depth")
+    train("synthformer/tiny", data=journey.tokens, out=run, overrides=(*TINY_LM, *sizes), progress=False)
+    return run
+
 
 LANGUAGE_MODELS: dict[str, Callable[[Journey], Path]] = {
     "synthformer": lambda journey: journey.lm,
+    "synthformer depth": depth,
     "melgpt": lambda journey: journey.gpt,
     "melgpt vae": lambda journey: journey.vae,
 }

@@ -20,6 +20,7 @@ STEPS = {
     "almtokenizer/tiny": 40,
     "almtokenizer/stage1": 60,
     "almtokenizer/stage2": 60,
+    "dac/tiny": 40,
     "matpac/micro": 60,
     "synthformer/tiny": 60,
     "melgpt/tiny": 30,
@@ -29,6 +30,7 @@ STEPS = {
 BRIEF = {
     "melvqvae/tiny": ["adversary=patch", "adversary.disc_start=20", "perceptual=self"],
     "kmeans/default": ["model.vocab=32", "train.batch=2", "train.seconds=1"],
+    "dac/tiny": ["judge.start=20", "judge.periods=[3]", "judge.windows=[128]", "judge.width=2"],
     "almtokenizer/stage1": [*TINY_ALM_STAGE1, "judge.start=20"],
     "almtokenizer/stage2": [*TINY_ALM_STAGE2, "judge.start=20"],
 }
@@ -50,6 +52,7 @@ def data(tmp_path_factory):
     manifests = ("melvqvae/textures", "melvqvae/tiny", "vocoder/tiny", "kmeans/default")
     manifests += ("wav2tok/digits", "matpac/micro")
     manifests += ("almtokenizer/tiny", "almtokenizer/stage1", "almtokenizer/stage2")
+    manifests += ("dac/tiny",)
     models = ("synthformer/tiny", "melgpt/tiny", "melgpt/masked", "melgpt/vae")
     return {**dict.fromkeys(manifests, sounds), **dict.fromkeys(models, tokens)}
 

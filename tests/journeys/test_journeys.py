@@ -9,6 +9,7 @@ from journey import (
     TINY_ALM,
     TINY_ALM_STAGE1,
     TINY_ALM_STAGE2,
+    TINY_CODEC,
     TINY_GRID_CODEC,
     TINY_KMEANS,
     TINY_LM,
@@ -28,11 +29,15 @@ from smalti.systems.registry import presets
 JOURNEYS = Path(__file__).parents[2] / "journeys"
 SMALLER = {
     "--seconds 4": "--seconds 0.8",
+    "--seconds 5": "--seconds 0.8",
+    "--seconds 10": "--seconds 0.8",
+    "--clips 630": "--clips 5",
     "--passes 12": "--passes 3",
     "--vocab 2048": "--vocab 11",
     "--hold-out 0.2": "--hold-out 0.4",
 }
 SETTINGS = {
+    "melvqvae/textures": TINY_CODEC,
     "melvqvae/tiny": TINY_GRID_CODEC,
     "melgpt/tiny": TINY_LM,
     "synthformer/tiny": TINY_LM,
@@ -61,6 +66,9 @@ def recordings(tmp_path: Path) -> Path:
             target = tmp_path / "recordings" / kind / f"{name}.flac"
             target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
+    for split, names in (("train", "abcd"), ("valid", "ef")):
+        rows = [f"recordings/pistons/{name}.flac,Pistons,{ord(name) % 3}" for name in names]
+        (tmp_path / f"sheet-{split}.csv").write_text("\n".join(["Full File Name,Class Name,rate_exp", *rows]) + "\n")
     return tmp_path
 
 
@@ -115,6 +123,17 @@ def test_every_published_key_of_the_query_codec_has_its_row() -> None:
     wanted = {"device", *(f"{table}.{key}" for table, keys in nets.items() for key in keys.split())}
     rows = re.findall(r"^\| (`[^|]*`) \|", (JOURNEYS / "almtokenizer.md").read_text("utf-8"), re.MULTILINE)
     assert wanted <= {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+def test_every_published_key_of_the_textures_has_its_row() -> None:
+    """Those of all five of its settings files."""
+    names = (
+        "experiment TransformerClass cond_params ftype vocab_size input_type num_tokens model_size tblock_input_size "
+        "Ti Tt batch_size num_layers num_heads forward_expansion dropout_rate learning_rate use_adaLN num_epochs "
+        "ErrorLogRate checkpoint_interval data_dir data_frames validator_data_dir validator_data_frames"
+    )
+    rows = re.findall(r"^\| (`[^|]*`) \|", (JOURNEYS / "textures.md").read_text("utf-8"), re.MULTILINE)
+    assert set(names.split()) <= {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
 
 
 @pytest.mark.parametrize("page", sorted(JOURNEYS.glob("*.md")), ids=lambda page: page.stem)

@@ -7,7 +7,10 @@ from smalti.losses import (
     feature_matching,
     hinge_discriminator,
     hinge_generator,
+    least_squares_discriminator,
+    least_squares_generator,
     relative_feature_matching,
+    summed_feature_matching,
 )
 
 
@@ -42,3 +45,20 @@ def test_the_adaptive_weight_makes_both_pulls_equal_within_its_bounds():
     assert float(adaptive_weight(reconstruction, adversarial, last, low=0.7, high=0.8)) == torch.tensor(0.7)
     reconstruction.backward()  # the graph is still there
     assert last.grad is not None
+
+
+def test_least_squares_are_at_rest_where_real_is_one_and_made_is_nothing():
+    nothing = [torch.zeros(2, 3), torch.zeros(2, 5)]
+    assert float(least_squares_discriminator(nothing, nothing)) == 2
+    assert float(least_squares_discriminator([torch.ones(2, 3)], [torch.zeros(7)])) == 0
+    assert float(least_squares_discriminator([torch.full((2, 3), 3.0)], [torch.full((7,), 0.5)])) == 4.25
+    assert float(least_squares_generator([torch.ones(4), torch.full((2, 3), -1.0)])) == 4
+
+
+def test_summed_features_count_every_layer():
+    real, made = (
+        [[torch.zeros(2, 3), torch.ones(5)], [torch.ones(4)]],
+        [[torch.ones(2, 3), torch.ones(5)], [torch.zeros(4)]],
+    )
+    assert float(summed_feature_matching(real, made)) == 2
+    assert abs(float(feature_matching(real, made)) - 2 / 3) < 1e-6

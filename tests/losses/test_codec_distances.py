@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from smalti.evaluate.yardstick import log_mel_l1_db
-from smalti.losses import SpectralDistances
-from smalti.systems.almtokenizer.objective import yardstick
+from smalti.losses import SpectralDistances, yardstick
 
 
 def test_in_decibels_it_is_the_yardstick() -> None:

@@ -2,11 +2,20 @@
 
 import math
 
+import librosa
 import pytest
 import torch
 
 from smalti.features import MEL_PRESETS
-from smalti.losses import PUBLISHED_SCALES, ended, mel_l1, multi_scale_stft, time_l1
+from smalti.losses import (
+    PUBLISHED_BANDS,
+    PUBLISHED_SCALES,
+    ended,
+    mel_l1,
+    multi_scale_mel,
+    multi_scale_stft,
+    time_l1,
+)
 
 _PICTURE = MEL_PRESETS["wide"]
 
@@ -79,3 +88,35 @@ def test_white_noise_reads_its_level_at_every_scale() -> None:
         rms = float(multi_scale_stft(sound, torch.zeros_like(sound), windows=[window], squared=1.0))
         # the mean of a magnitude is √(π / 4) of its root mean square
         assert rms == pytest.approx(0.1 * (1 + math.sqrt(math.pi / 4)), rel=0.06)
+
+
+def test_mel_pictures_equal_the_formula_on_another_transform() -> None:
+    """Silence at both ends, so that mirroring and silence are the same."""
+    found, wanted = (torch.nn.functional.pad(_noise(2, 4000, seed), (1500, 1500)) for seed in (1, 2))
+    total = 0.0
+    for window, bands in zip(PUBLISHED_SCALES, PUBLISHED_BANDS, strict=True):
+        bank = torch.from_numpy(librosa.filters.mel(sr=44_100, n_fft=window, n_mels=bands))
+        levels = [
+            (bank @ torch.stft(x, window, window // 4, window, torch.hann_window(window), return_complex=True).abs())
+            .clamp(min=1e-5)
+            .log10()
+            for x in (found, wanted)
+        ]
+        total += float((levels[0] - levels[1]).abs().mean())
+    assert float(multi_scale_mel(found, wanted, sample_rate=44_100)) == pytest.approx(total, rel=1e-4)
+
+
+def test_mel_pictures_of_equal_sounds_are_at_rest_and_ten_times_as_loud_is_one_a_scale() -> None:
+    sound = _noise(2, 3000)
+    scales = {"windows": (64, 256), "bands": (5, 20)}
+    assert float(multi_scale_mel(sound, sound, sample_rate=8000, **scales)) == 0
+    assert float(multi_scale_mel(10 * sound, sound, sample_rate=8000, **scales)) == pytest.approx(2, rel=1e-4)
+
+
+@pytest.mark.parametrize("silent", ["found", "wanted", "both"])
+def test_mel_pictures_have_a_finite_slope_at_silence(silent: str) -> None:
+    found = torch.zeros(1, 3000) if silent != "wanted" else _noise(1, 3000)
+    wanted = torch.zeros(1, 3000) if silent != "found" else _noise(1, 3000, 2)
+    loss = multi_scale_mel(found.requires_grad_(), wanted, sample_rate=16_000)
+    loss.backward()
+    assert found.grad is not None and torch.isfinite(found.grad).all() and torch.isfinite(loss)

@@ -37,3 +37,18 @@ def test_frames_in_blocks_sound_as_the_whole(aligned: str, block: int) -> None:
     heard = torch.cat([*(parts.push(part) for part in frames.split(block, dim=1)), parts.flush()])
     assert len(heard) == 61 * 64
     assert torch.equal(heard, torch.cat([whole.push(frames), whole.flush()]))
+
+
+def test_the_quick_one_waits_for_less_and_sounds_much_alike() -> None:
+    vocoder = GriffinLimVocoder(_picture("start"), inversion_steps=10, iterations=4, window=48, overlap=8)
+    frames = torch.rand(20, 120, generator=torch.Generator().manual_seed(0))
+    found: list[torch.Tensor] = []
+    first: list[int] = []
+    for each in (vocoder, vocoder.quick()):
+        stream = each.stream()
+        pieces = [stream.push(frame) for frame in frames.split(1, dim=1)]
+        first.append(next(i for i, piece in enumerate(pieces) if len(piece)))
+        found.append(torch.cat([*pieces, stream.flush()]))
+    assert first[1] < 16 < 48 < first[0] and found[0].shape == found[1].shape
+    levels = [sound.unfold(0, 640, 640).std(1).log() for sound in found]
+    torch.testing.assert_close(levels[0], levels[1], rtol=0, atol=0.5)

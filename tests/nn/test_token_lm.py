@@ -22,7 +22,7 @@ def _model(pattern: str = "delay", *, schema: Schema = SCHEMA, modulation: str =
     sizes = TransformerSettings(
         width=16, layers=layers, heads=2, window=WINDOW, condition_width=12, modulation=modulation, dropout=0.2
     )
-    model = TokenTransformer(spec=SPEC, schema=schema, pattern=pattern, transformer=sizes).eval()
+    model = TokenTransformer(spec=SPEC, schema=schema, pattern=pattern, transformer=sizes, depth_width=12).eval()
     for weight in model.parameters():  # adaLN starts closed; open it so that there is something to see
         torch.nn.init.normal_(weight, std=0.3)
     return model
@@ -52,6 +52,14 @@ def _in_codes(model: TokenTransformer, guesses: torch.Tensor, frames: int) -> to
     return guesses[:, torch.arange(3)[:, None], places]
 
 
+def _stepped(model: TokenTransformer, codes: torch.Tensor, condition: Condition) -> torch.Tensor:
+    """Logits of all codes, row by row."""
+    rows, asked = _rows(model, codes, condition)
+    stepper, count = model.stepper(len(codes)), rows.shape[2]
+    guesses = [stepper.step(rows[:, :, i : i + 1], asked.at(slice(i, i + 1))) for i in range(count)]
+    return _in_codes(model, torch.cat(guesses, 2), codes.shape[2])
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("pattern", sorted(PATTERNS))
 def test_a_later_code_never_changes_an_earlier_guess(pattern: str):
@@ -67,14 +75,22 @@ def test_a_later_code_never_changes_an_earlier_guess(pattern: str):
 
 @torch.no_grad()
 @pytest.mark.parametrize("layers", [1, 3])
-def test_a_guess_reaches_back_exactly_as_far_as_it_says(layers: int):
-    model = _model("parallel", layers=layers)
-    codes, condition = _codes(frames=23), _condition(frames=23)
-    before = model.logits(codes, condition)
+@pytest.mark.parametrize("pattern", sorted(PATTERNS))
+def test_a_guess_reaches_back_exactly_as_far_as_it_says_whole_and_step_by_step(pattern: str, layers: int):
+    frames, model = 23, _model(pattern, layers=layers)
+    codes, condition = _codes(frames=frames), _condition(frames=frames)
     changed = codes.clone()
-    changed[:, :, 2] = (changed[:, :, 2] + 1) % SPEC.vocab
-    moved = (model.logits(changed, condition) != before).any(-1).any(1).any(0).nonzero().flatten()
-    assert moved.tolist() == list(range(3, 3 + model.transformer.settings.reach))
+    changed[:, 1, 2] = (changed[:, 1, 2] + 1) % SPEC.vocab
+    places, reach = PATTERNS[pattern].positions(3, frames), model.transformer.settings.reach
+    later = places - places[1, 2]
+    wanted = (later > 0) & (later <= reach)
+    if pattern == "depth":  # whose window is one of frames, beside the codes below in the same one
+        gone = torch.arange(frames) - 2
+        wanted = (later > 0) & (gone <= reach)
+    whole = model.logits(codes, condition) != model.logits(changed, condition)
+    assert torch.equal(whole.any(-1).any(0), wanted)
+    stepped = _stepped(model, codes, condition) != _stepped(model, changed, condition)
+    assert torch.equal(stepped.any(-1).any(0), wanted)
 
 
 @torch.no_grad()
@@ -119,23 +135,50 @@ def test_a_reset_row_starts_again_and_the_others_go_on(pattern: str):
     found = torch.cat(
         [stepper.step(mixed[:, :, i : i + 1], Condition(labels, values).at(slice(i, i + 1))) for i in range(7)], 2
     )
-    whole = model.read(rows, asked)
+    whole = model.stepper(3).step(rows, asked)
     assert (found[[0, 2]] - whole[[0, 2], :, 8:15]).abs().max() < 1e-5
-    assert (found[1] - model.read(again, asked_again)[1, :, :7]).abs().max() < 1e-5
+    assert (found[1] - model.stepper(3).step(again, asked_again)[1, :, :7]).abs().max() < 1e-5
+
+
+@settings(deadline=None, max_examples=16)
+@given(
+    st.sampled_from(sorted(PATTERNS)),
+    st.lists(st.tuples(st.integers(1, 7), st.sets(st.integers(0, 2))), min_size=2, max_size=6),
+    st.integers(0, 99),
+)
+def test_histories_that_start_again_at_any_time_are_what_they_are_alone(
+    pattern: str, moves: list[tuple[int, set[int]]], seed: int
+):
+    model, clips = _model(pattern), 3 + 3 * len(moves)
+    rows, asked = _rows(model, _codes(clips, 42, seed), _condition(clips, 42, seed))
+    alone = model.stepper(clips).step(rows, asked)
+    stepper, heard, places = model.stepper(3), [0, 1, 2], [0, 0, 0]
+    for size, again in moves:
+        stepper.reset(torch.tensor(sorted(again), dtype=torch.int64))
+        for row in again:
+            heard[row], places[row] = heard[row] + 3, 0
+        parts = [(clip, slice(place, place + size)) for clip, place in zip(heard, places, strict=True)]
+        labels, values = (
+            torch.stack([each[clip, part] for clip, part in parts]) for each in (asked.labels, asked.values)
+        )
+        found = stepper.step(torch.stack([rows[clip, :, part] for clip, part in parts]), Condition(labels, values))
+        wanted = torch.stack([alone[clip, :, part] for clip, part in parts])
+        assert (found - wanted).abs().max() < 1e-5
+        places = [place + size for place in places]
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("offset", [1_000, 1_000_000])
-def test_only_distances_count_never_positions(offset: int):
-    model = _model("parallel")
+@pytest.mark.parametrize("pattern", sorted(PATTERNS))
+@pytest.mark.parametrize("offset", [1_000, 1_000_000, 10_000_000_000])
+def test_only_distances_count_never_positions(pattern: str, offset: int):
+    model, frames = _model(pattern), 17
     rows, asked = _rows(model, _codes(), _condition())
     near, far = model.stepper(2), model.stepper(2)
-    far._cache.offsets += offset
-    far._cache._keys.fill_(0)
-    far._cache._values.fill_(0)
-    reach = model.transformer.settings.reach
-    shifted = far.step(rows, asked)
-    assert (near.step(rows, asked) - shifted)[:, :, reach:].abs().max() < 1e-3
+    far._listener.cache.offsets += offset
+    difference = (_in_codes(model, near.step(rows, asked) - far.step(rows, asked), frames)).abs().amax((0, 3))
+    settings = model.transformer.settings
+    beyond = PATTERNS[pattern].positions(3, frames) >= settings.reach * (3 if pattern == "depth" else 1)
+    assert beyond.any() and difference[beyond].max() < 1e-3
 
 
 @torch.no_grad()

@@ -39,7 +39,7 @@ def test_modulation_starts_as_the_identity():
         parts = Modulation(condition_width=6, width=8, layers=3, kind=kind)(torch.randn(2, 5, 6))
         assert len(parts) == 3
         assert all(torch.equal(branch.before(rows), rows) for pair in parts for branch in pair)
-    assert torch.equal(parts[0][0].after(rows), rows)
+    assert torch.equal(parts[0][0].onto(rows, rows), 2 * rows)
 
 
 def test_a_modulated_branch_is_scaled_shifted_and_gated():
@@ -47,8 +47,8 @@ def test_a_modulated_branch_is_scaled_shifted_and_gated():
     torch.nn.init.normal_(net.project.bias)
     branch = net(torch.randn(2, 1, 6))[0][1]
     rows = torch.randn(2, 5, 8)
-    assert torch.allclose(branch.before(rows), rows * (1 + branch.scale) + branch.shift, atol=1e-6)
-    assert torch.allclose(branch.after(rows), rows * branch.gate)
+    assert torch.allclose(branch.before(rows), rows * branch.gain + branch.shift, atol=1e-6)
+    assert torch.allclose(branch.onto(rows, 2 * rows), rows + 2 * rows * branch.gate)
 
 
 def test_fields_are_dropped_each_on_its_own_for_whole_rows():

@@ -7,9 +7,9 @@ import torch
 
 from journey import Journey
 from smalti.config import load_settings, to_toml
-from smalti.core import Audio, ConfigError, ParameterError, SpecError, StreamingCodec, Tokens
+from smalti.core import Audio, ConfigError, ParameterError, QuickCodec, SpecError, StreamingCodec, Tokens
 from smalti.evaluate import evaluate_codec
-from smalti.features import PictureCodec, hop_by_hop, log_mel
+from smalti.features import MelSettings, PictureCodec, hop_by_hop, log_mel
 from smalti.nn.griffin_lim import GriffinLimVocoder
 from smalti.systems import load_codec, melvqvae
 from smalti.systems.melvqvae import MelAutoencoder, MelVQVAE, MelVQVAEConfig
@@ -142,6 +142,45 @@ def test_silence_extends_every_item(codec: MelVQVAE) -> None:
 
 def test_it_is_a_streaming_codec(codec: MelVQVAE) -> None:
     assert isinstance(codec, StreamingCodec)
+
+
+def test_the_quick_view_draws_the_same_pictures_sooner() -> None:
+    class Levels:
+        """A vocoder that waits for nothing: a hop of samples at the level of each frame."""
+
+        def __init__(self, picture: MelSettings) -> None:
+            self.picture = picture
+
+        def stream(self) -> "Levels":
+            return self
+
+        def push(self, frames: torch.Tensor) -> torch.Tensor:
+            return frames.mean(0).repeat_interleave(self.picture.hop)
+
+        def flush(self) -> torch.Tensor:
+            return torch.zeros(0)
+
+    for text, sooner in ((_FRAMES, 2), (_GRID, 2), (_IMAGE, 0)):
+        codec = _codec(text)
+        codec = codec.heard_through(Levels(codec.picture))
+        assert isinstance(codec, QuickCodec)
+        quick = codec.quick()
+        tokens = codec.encode(_sound(11 * codec.spec.hop))
+        assert quick.spec == codec.spec
+        torch.testing.assert_close(quick.decode(tokens).samples, codec.decode(tokens).samples, rtol=0, atol=1e-5)
+        waits: list[int] = []
+        for each in (codec, quick):
+            stream = each.decoder_stream()
+            heard = [len(stream.push(frame)) for frame in tokens.codes[0].split(1, dim=1)]
+            waits.append(next(i for i, samples in enumerate(heard) if samples))
+        assert waits[0] - waits[1] == sooner
+
+
+def test_quick_griffin_lim_comes_with_the_quick_view() -> None:
+    codec = _codec(_FRAMES)
+    tokens = codec.encode(_sound(30 * codec.spec.hop))
+    sounds = [each.decode(tokens).samples for each in (codec, codec.quick())]
+    assert sounds[0].shape == sounds[1].shape and not torch.equal(*sounds)
 
 
 def test_what_does_not_fit_is_refused(codec: MelVQVAE) -> None:

@@ -1,5 +1,6 @@
 """Synthformer's settings and model: presets build, and what a run keeps opens as the same model."""
 
+import dataclasses
 from importlib.resources import files
 from pathlib import Path
 
@@ -41,6 +42,16 @@ def test_every_preset_builds_a_model_and_survives_being_written(name: str):
     assert isinstance(model, TokenLM)
     assert load_settings(SynthformerConfig, to_toml(config)) == config
     assert to_toml(config).startswith('system = "synthformer"')
+
+
+@torch.no_grad()
+def test_one_codebook_is_no_reason_to_fail():
+    spec = dataclasses.replace(SPEC, codebooks=1)
+    config = load_settings(SynthformerConfig, "", ["model.pattern=depth", *SMALL])
+    model = build_synthformer(config, spec=spec, schema=SCHEMA).eval()
+    codes, nothing = torch.randint(11, (2, 1, 6), generator=torch.Generator().manual_seed(0)), Condition.empty(2, 6, 1)
+    rows = torch.nn.functional.pad(codes, (1, 0), value=11)[:, :, :-1]
+    assert (model.stepper(2).step(rows, nothing) - model.logits(codes, nothing)).abs().max() < 1e-5
 
 
 def test_there_is_a_tiny_and_a_small_preset():

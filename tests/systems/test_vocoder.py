@@ -216,3 +216,19 @@ def test_weights_of_another_net_and_empty_manifests_are_refused(tmp_path: Path) 
         load_vocoder(run.path)
     with pytest.raises(DataError, match="found no recording to learn from"):
         VocoderRecipe(_config(), _waves(), held_out=4)
+
+
+def test_the_quick_one_is_the_same_within_rounding_and_sooner() -> None:
+    torch.manual_seed(0)
+    config = _config("model.window=30").model
+    vocoder = NetVocoder(build(config, room.model.find_picture(config.picture)).eval(), config)
+    frames = torch.rand(vocoder.picture.bands, 70, generator=torch.Generator().manual_seed(1))
+    found: list[Tensor] = []
+    first: list[int] = []
+    for each in (vocoder, vocoder.quick()):
+        stream = each.stream()
+        pieces = [stream.push(frame) for frame in frames.split(1, dim=1)]
+        first.append(next(i for i, piece in enumerate(pieces) if len(piece)))
+        found.append(torch.cat([*pieces, stream.flush()]))
+    assert first[0] - first[1] == 30 - 8
+    torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-5)

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from smalti.nn.verdict import Verdict
-from smalti.train import Adversary, Engine, EngineSettings
+from smalti.train import LEAST_SQUARES, Adversary, Engine, EngineSettings
+from smalti.train.adversary import HINGE, Contest
 
 
 class Judge(nn.Module):
@@ -19,10 +20,10 @@ class Judge(nn.Module):
         return [Verdict(self.last(heard), (heard,))]
 
 
-def adversary(start: int = 0) -> Adversary:
+def adversary(start: int = 0, contest: Contest = HINGE) -> Adversary:
     torch.manual_seed(0)
     engine = Engine(EngineSettings(accelerator="cpu", precision="32")).launch()
-    return Adversary(Judge(), engine=engine, start=start)
+    return Adversary(Judge(), engine=engine, start=start, contest=contest)
 
 
 def waves(seed: int) -> Tensor:
@@ -58,6 +59,16 @@ def test_it_learns_to_tell_two_kinds_apart():
     for step in range(60):
         found = judge.learn(0.1 * waves(step), waves(step + 1000), rate=1e-2)
     assert found["logits_real"] > 0.5 > -0.5 > found["logits_made"]
+
+
+def test_a_contest_of_squares_pulls_scores_to_one_and_to_nothing():
+    judge = adversary(contest=LEAST_SQUARES)
+    for step in range(200):
+        found = judge.learn(0.1 * waves(step), waves(step + 1000), rate=1e-2)
+    assert abs(found["logits_real"] - 1) < 0.4 and abs(found["logits_made"]) < 0.2
+    made = 0.1 * waves(7)
+    score = judge.discriminator(made)[0].score
+    torch.testing.assert_close(judge.losses(made, None).adversarial, (1 - score).square().mean())
 
 
 def test_it_takes_part_from_its_start_on():

@@ -29,6 +29,16 @@ def test_a_step_of_a_matrix_is_as_long_as_one_of_adamw_in_the_mean() -> None:
     assert float(weight.detach().square().mean().sqrt()) == pytest.approx(0.2 * 1e-2, rel=0.15)
 
 
+def test_a_convolution_moves_as_the_matrix_that_it_is() -> None:
+    gradient = torch.randn(4, 6, 5, generator=torch.Generator().manual_seed(0))
+    convolution, matrix = nn.Parameter(torch.ones(4, 6, 5)), nn.Parameter(torch.ones(4, 30))
+    convolution.grad, matrix.grad = gradient, gradient.flatten(1)
+    for weight in (convolution, matrix):
+        Muon([weight], [], lr=1e-2).step()
+    torch.testing.assert_close(convolution.flatten(1), matrix)
+    assert not torch.allclose(matrix, torch.ones(4, 30))
+
+
 def test_all_else_moves_as_by_adamw() -> None:
     generator = torch.Generator().manual_seed(0)
     one, other = (nn.Parameter(torch.ones(5, 3)) for _ in range(2))

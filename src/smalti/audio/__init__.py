@@ -1,6 +1,8 @@
 """Files ↔ Audio: the one reader that can be trusted, the writer, and the change of rate."""
 
 from smalti.audio.claims import FLAGS
+from smalti.audio.limits import require_sound
+from smalti.audio.loudness import at_loudness, loudness
 from smalti.audio.reading import AudioFile, DamageWarning, FileReport, blocks, inspect, read
 from smalti.audio.refusals import shown
 from smalti.audio.resampling import Resampler, resample
@@ -14,10 +16,13 @@ __all__ = [
     "DamageWarning",
     "FileReport",
     "Resampler",
+    "at_loudness",
     "blocks",
     "inspect",
     "is_recording",
+    "loudness",
     "read",
+    "require_sound",
     "resample",
     "shown",
     "write",

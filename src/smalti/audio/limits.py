@@ -1,5 +1,8 @@
 """The limits of what counts as a recording, in one place, so that no header's claim can cost more than they allow."""
 
+from jaxtyping import Float
+from torch import Tensor
+
 from smalti.core import DataError
 
 MIN_SAMPLE_RATE = 1_000  # Hz
@@ -31,3 +34,21 @@ def require_shape(sample_rate: float, channels: int) -> None:
         )
     if not 1 <= channels <= MAX_CHANNELS:
         raise DataError(f"claims {channels} channels; 1 to {MAX_CHANNELS} can be read")
+
+
+def require_sound(samples: Float[Tensor, "batch sample"], before: int, sample_rate: int) -> None:
+    """Refuse samples that are no sound, in a stream of it.
+
+    Args:
+        samples: the next ones.
+        before: how many came before them.
+        sample_rate: Hz.
+    Raises:
+        DataError: if one is NaN, infinite or beyond any sense; says where.
+    """
+    if samples.numel() and not bool(samples.abs().amax() <= MAX_MAGNITUDE):  # NaN compares as false
+        row, place = (int(i) for i in (~(samples.abs() <= MAX_MAGNITUDE)).nonzero()[0])
+        where = f"at {(before + place) / sample_rate:.3f} s" + (f" of item {row}" if len(samples) > 1 else "")
+        raise DataError(
+            f"a sample {where} is {float(samples[row, place]):g}, which is no sound; repair or leave it out"
+        )

@@ -6,15 +6,15 @@ from typing import Annotated
 import typer
 
 from smalti.cli.hearing import Bridge, VocoderRun, heard
-from smalti.cli.output import TRANSCODED, Json, epilog, finish, progress
+from smalti.cli.output import DAC_FILE, TRANSCODED, Json, epilog, finish, progress
 
-KEYS = epilog(**TRANSCODED)
+KEYS = epilog(**TRANSCODED, **DAC_FILE)
 
 
 def decode(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The codec's run folder or shipped name.")],
-    tokens: Annotated[Path, typer.Argument(metavar="STORE|FILE.smt", help="What `encode` wrote.")],
-    to: Annotated[Path, typer.Option(metavar="DIR|FILE.wav", help="A folder for a store, a file for a .smt file.")],
+    tokens: Annotated[Path, typer.Argument(metavar="STORE|FILE.smt|FILE.dac", help="What `encode` wrote.")],
+    to: Annotated[Path, typer.Option(metavar="DIR|FILE.wav", help="A folder for a store, a file for a file.")],
     vocoder: VocoderRun = None,
     bridge: Bridge = "",
     json: Json = False,

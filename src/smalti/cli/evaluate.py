@@ -236,8 +236,7 @@ def generation(
     top_k: options.TopK = 0,
     top_p: options.TopP = 0.9,
     min_p: options.MinP = 0.0,
-    guidance: options.Guidance = 1.0,
-    guided: options.Guided = "all",
+    guidance: options.Guidance = None,
     passes: options.Passes = 16,
     noise: options.Noise = 4.5,
     tokens: Annotated[Path | None, typer.Option(metavar="STORE", help=_TOKENS)] = None,
@@ -261,7 +260,6 @@ def generation(
         top_p=top_p,
         min_p=min_p,
         guidance=guidance,
-        guided=guided,
         passes=passes,
         noise=noise,
     )

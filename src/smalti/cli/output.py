@@ -27,6 +27,12 @@ TRANSCODED = {
     "real_time_factor": "seconds per second of sound",
     "bitrate": "bit/s before entropy coding",
 }
+DAC_FILE = {
+    "codebooks": "of a .dac file: how many its codes use",
+    "chunks": "that they are in",
+    "input_db": "loudness of the sound that went in, LUFS",
+    "warning": "what the file cannot say",
+}
 SCORED = {
     "log_mel_l1_db": "distance in dB, mean over files",
     "perplexity": "codes in use, per codebook",
@@ -97,11 +103,17 @@ def progress(title: str) -> Generator[Callable[[int, int], None], None, None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def finish(result: Any, *, json: bool) -> None:
-    """Print the result of a verb, a mapping or a report; exit code 1 if anything `failed` or is `damaged`, else 0."""
+def finish(result: Any, *, json: bool, aside: bool = False) -> None:
+    """Print the result of a verb, a mapping or a report; exit code 1 if anything `failed` or is `damaged`, else 0.
+
+    Args:
+        result: of the verb.
+        json: as one object.
+        aside: on stderr, where stdout is taken by the verb's sound.
+    """
     shown: dict[str, Any] = _plain(result)
     text = json_text.dumps(shown, allow_nan=False) if json else "\n".join(_lines(shown))
-    typer.echo(text, file=_results.get(sys.stdout))
+    typer.echo(text, file=sys.stderr if aside else _results.get(sys.stdout))
     if shown.get("failed") or shown.get("damaged"):
         raise typer.Exit(PROBLEMS)
 

@@ -14,6 +14,7 @@ KEYS = epilog(
     audio_seconds="of sound",
     manifest="where it lies",
     too_many_bad="whether more failed than --max-bad; then nothing was written",
+    notes="what was odd in lists and was taken as meant",
 )
 _SOURCE = "A folder of recordings, or a corpus's list file; several become one table."
 
@@ -30,6 +31,9 @@ def prepare(
     group: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Equal values stay together when some are held out.")
     ] = None,
+    validation: Annotated[
+        list[Path] | None, typer.Option(metavar="SOURCE", help="Kept out of training, as a whole; may be repeated.")
+    ] = None,
     features: Annotated[
         str | None, typer.Option(metavar="PRESET", help="Draw mel pictures, specvqgan or matpac, and list these.")
     ] = None,
@@ -43,7 +47,13 @@ def prepare(
 
     if (features is None) != (features_to is None):
         raise ParameterError("found one of --features and --features-to, wanted both; say what to draw and where")
-    choices = PrepareChoices(features=features, features_to=features_to or Path(), hold_out=hold_out, group=group)
+    choices = PrepareChoices(
+        features=features,
+        features_to=features_to or Path(),
+        hold_out=hold_out,
+        group=group,
+        validation=tuple(validation or ()),
+    )
     with progress("prepare") as tell:
         report = make(source, to, corpus=corpus, workers=workers, max_bad=max_bad, choices=choices, progress=tell)
     finish(report, json=json)

@@ -9,11 +9,12 @@ from smalti.cli.output import Json, epilog, finish
 from smalti.cli.views import parted
 
 KEYS = epilog(
-    kind="run, store, tokens, manifest or recording",
+    kind="run, store, tokens, dac, manifest or recording",
     path="as given",
     spec="of tokens: sample_rate, hop, codebooks, vocab, tokenizer, frame_rate, bitrate",
     rates="of a codec with several: window, frame_rate, and bitrate_1 … by how many codebooks are used",
-    file_bitrate="of a .smt file: bit/s that it takes, header and all",
+    file_bitrate="of a .smt or .dac file: bit/s that it takes, header and all",
+    dac="of a .dac file: codebooks, frames, chunks, chunk_length, channels, padding, sample_rate, input_db, warning",
     run="system, steps, finished, metrics, parameter_count, of a language model labels, parameters, latent",
     audio="of a recording in a codec: picture, crop, grid, tokens as published (ten seconds); whole, bitrate",
     vocoder="net and picture",
@@ -25,7 +26,7 @@ _AUDIO = "A recording, for a codec's run: how it would see it; of one with sever
 
 
 def show(
-    path: Annotated[Path, typer.Argument(help="A run, token store, index, .smt file, manifest or recording.")],
+    path: Annotated[Path, typer.Argument(help="A run, token store, index, .smt or .dac file, manifest or recording.")],
     audio: Annotated[list[str] | None, typer.Argument(metavar="[AUDIO] [KEY=VALUE]", help=_AUDIO)] = None,
     json: Json = False,
 ) -> None:

@@ -11,7 +11,7 @@ KEYS = epilog(path="as given", damaged="what is wrong, in words; empty if nothin
 
 
 def verify(
-    path: Annotated[Path, typer.Argument(help="A run, token store, index, .smt or weights file.")],
+    path: Annotated[Path, typer.Argument(help="A run, token store, index, .smt, .dac or weights file.")],
     json: Json = False,
 ) -> None:
     """Check every byte of a run, store, index or token file; exit code 1 if something is damaged."""

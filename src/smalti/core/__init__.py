@@ -1,7 +1,7 @@
 """Floor 0, the words: audio, tokens, conditions, abilities and errors. No networks, no files."""
 
 from smalti.core.audio import Audio
-from smalti.core.conditions import Condition, Parameter, Scale, Schema
+from smalti.core.conditions import Condition, Mix, Parameter, Scale, Schema
 from smalti.core.errors import ConfigError, DataError, ParameterError, SmaltiError, SpecError, StoreError, nearest
 from smalti.core.extras import need
 from smalti.core.protocols import (
@@ -17,6 +17,7 @@ from smalti.core.protocols import (
     LayeredEncoder,
     MaskedLM,
     Posterior,
+    QuickCodec,
     SoftTokenizer,
     Stepper,
     StreamingCodec,
@@ -44,9 +45,11 @@ __all__ = [
     "LatentLM",
     "LayeredEncoder",
     "MaskedLM",
+    "Mix",
     "Parameter",
     "ParameterError",
     "Posterior",
+    "QuickCodec",
     "Scale",
     "Schema",
     "SmaltiError",

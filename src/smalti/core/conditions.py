@@ -1,6 +1,7 @@
 """Conditions: what a token language model can be told, as a typed schema and its values per frame."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,14 +42,18 @@ class Parameter:
         """`label.name`, or the bare name if it belongs to every label."""
         return f"{self.label}.{self.name}" if self.label else self.name
 
+    def reaches(self, value: float) -> bool:
+        """Whether a value in its unit lies within its range."""
+        slack = 1e-9 * max(abs(self.low), abs(self.high))
+        return self.low - slack <= value <= self.high + slack
+
     def normalise(self, value: float) -> float:
         """Map a value in its unit to 0…1.
 
         Raises:
             ParameterError: if it lies outside the range; nothing is clamped.
         """
-        slack = 1e-9 * max(abs(self.low), abs(self.high))
-        if not self.low - slack <= value <= self.high + slack:
+        if not self.reaches(value):
             found = f"{self.key}={value:g}{self.unit and ' ' + self.unit}"
             raise ParameterError(f"{found} is outside {self.low:g}…{self.high:g}; choose a value in that range")
         if self.scale == "log":
@@ -98,26 +103,72 @@ class Schema:
 
 
 @dataclass(frozen=True, slots=True)
+class Mix:
+    """How much of each field every frame is asked for, where one sound passes into another.
+
+    Attributes:
+        labels: shares of the labels of a schema, 0…1 each and at most 1 together; the rest is that of Condition.labels.
+        values: shares of the parameters, 0…1 each; the rest is as if the parameter were not given.
+    """
+
+    labels: Float[Tensor, "batch frame label"]
+    values: Float[Tensor, "batch frame parameter"]
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """What is asked of every frame of every row.
 
     Attributes:
         labels: positions in Schema.labels; -1 where no label is given.
         values: parameters normalised to 0…1 in the order of Schema.parameters; NaN where one is not given.
+        mix: shares, where labels pass into one another; None asks for all of what is given.
     """
 
     labels: Int64[Tensor, "batch frame"]
     values: Float[Tensor, "batch frame parameter"]
+    mix: Mix | None = None
 
     @classmethod
     def empty(cls, batch: int, frames: int, parameters: int) -> "Condition":
         """Nothing asked: the unconditioned model."""
         return cls(torch.full((batch, frames), -1), torch.full((batch, frames, parameters), math.nan))
 
+    @classmethod
+    def joined(cls, parts: "Sequence[Condition]") -> "Condition":
+        """Rows of several conditions of equal length, one after the other."""
+        labels, values = torch.cat([p.labels for p in parts]), torch.cat([p.values for p in parts])
+        known = next((p.mix for p in parts if p.mix is not None), None)
+        if known is None:
+            return cls(labels, values)
+        mixes = [p.mix or p._unmixed(known.labels.shape[2]) for p in parts]
+        return cls(labels, values, Mix(torch.cat([m.labels for m in mixes]), torch.cat([m.values for m in mixes])))
+
     def at(self, frames: slice | Int64[Tensor, " chosen"]) -> "Condition":
         """The same condition for some frames only."""
-        return Condition(self.labels[:, frames], self.values[:, frames])
+        return self._each(lambda field: field[:, frames])
 
     def rows(self, index: Int64[Tensor, " chosen"]) -> "Condition":
         """The same condition for some rows only."""
-        return Condition(self.labels[index], self.values[index])
+        return self._each(lambda field: field[index])
+
+    def held(self, batch: int, frames: int) -> "Condition":
+        """The same for more rows where there is one, and for more frames where there is one."""
+        return self._each(lambda field: field.expand(batch, frames, *field.shape[2:]))
+
+    def unlabelled(self) -> "Condition":
+        """The same without a label: the parameters, and their shares, stay."""
+        mix = self.mix and Mix(torch.zeros_like(self.mix.labels), self.mix.values)
+        return Condition(torch.full_like(self.labels, -1), self.values, mix)
+
+    def to(self, device: torch.device) -> "Condition":
+        """The same on another device."""
+        return self._each(lambda field: field.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Condition":
+        mix = self.mix and Mix(change(self.mix.labels), change(self.mix.values))
+        return Condition(change(self.labels), change(self.values), mix)
+
+    def _unmixed(self, labels: int) -> Mix:
+        """Shares that ask for what no shares ask."""
+        return Mix(self.values.new_zeros(*self.labels.shape, labels), torch.ones_like(self.values))

@@ -121,6 +121,16 @@ class CodecViews(Codec, Protocol):
 
 
 @runtime_checkable
+class QuickCodec(Codec, Protocol):
+    """A codec that can be heard sooner than it sounds best."""
+
+    def quick(self) -> Codec:
+        """The same codec, equal tokens, that waits for less of what comes before it sounds: at more work, and a little
+        rougher."""
+        ...
+
+
+@runtime_checkable
 class LatentCodec(Codec, Encoder, Protocol):
     """A codec whose vectors can be moved about and heard: `embed` gives them as they are before they become codes.
 
@@ -171,7 +181,8 @@ class Stepper(Protocol):
         """Hear the next rows (one, or a prompt's many) and guess what follows each of them.
 
         The first row of a history is all blank (code V): the start. Row by row, all at once or in any pieces gives the
-        same logits. `condition` is asked of the guessed rows, the one behind each row that is heard.
+        same logits. `condition` is asked of the guessed rows, the one behind each row that is heard. What is given for
+        cells of the guessed row that hold no code in the pattern means nothing.
         """
         ...
 

@@ -18,6 +18,7 @@ from smalti.audio import AudioFile, FileReport, shown
 from smalti.core import DataError
 from smalti.data.corpora import Row
 from smalti.data.manifest import Manifest
+from smalti.data.split import LEARNT
 from smalti.features import (
     MATPAC_PICTURE,
     SILENCE,
@@ -118,7 +119,7 @@ def write_list(manifest: Manifest, folder: Path) -> None:
     root = folder.resolve()
     lines = [str(root)]
     for row in manifest.table.to_pylist():
-        if row.get("split") in (None, "", "train"):
+        if row.get("split") in LEARNT:
             path = (manifest.root / row["path"]).resolve()
             name = path.relative_to(root) if path.is_relative_to(root) else path
             lines.append(f"{name}\t{power_mel_frames(round(row['seconds'] * MATPAC_PICTURE.sample_rate))}")

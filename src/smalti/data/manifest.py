@@ -93,13 +93,22 @@ class Manifest:
         Raises:
             DataError: if a recording is in two of them.
         """
-        rows = [row for part in parts for row in part._seen_from(root).to_pylist()]
+        rows = [row for part in parts for row in part.seen_from(root).table.to_pylist()]
         known: set[str] = set()
         for path in (row["path"] for row in rows):
             if path in known:
                 raise DataError(f"{shown(path)}: is in two of the sources; name each folder once")
             known.add(path)
         return cls.from_rows(rows, root)
+
+    def seen_from(self, folder: Path) -> "Manifest":
+        """The same recordings with paths relative to another folder, or absolute if they lie outside it."""
+        here, there = self.root.resolve(), folder.resolve()
+        if here == there:
+            return Manifest(self.table, folder)
+        names = [_relative(here, name, there) for name in self.table["path"].to_pylist()]
+        place = self.table.column_names.index("path")
+        return Manifest(self.table.set_column(place, "path", pa.array(names, pa.string())), folder)
 
     def write(self, path: Path) -> None:
         """Write the table as CSV or Parquet, by suffix, complete or not at all.
@@ -112,7 +121,7 @@ class Manifest:
         """
         if path.suffix.lower() not in (".csv", ".parquet"):
             raise ParameterError(f"{shown(path)}: a manifest is .csv or .parquet; choose one of them")
-        table = self._seen_from(path.parent)
+        table = self.seen_from(path.parent).table
         with replace_file(path) as temporary:
             if path.suffix.lower() == ".csv":
                 csv.write_csv(table, temporary)
@@ -142,9 +151,8 @@ class Manifest:
         Raises:
             DataError: if there is none of that name; names the nearest.
         """
-        known = [field.name for field in self.table.schema if _is_number(field.type)]
-        if name not in known:
-            raise DataError(f"the manifest has no numeric column {name!r}; {nearest(name, known)}")
+        if name not in self.numeric():
+            raise DataError(f"the manifest has no numeric column {name!r}; {nearest(name, self.numeric())}")
         return self.table[name].cast(pa.float64()).to_numpy()
 
     def select(self, rows: Sequence[int] | Int[np.ndarray, " chosen"] | Bool[np.ndarray, " row"]) -> "Manifest":
@@ -169,19 +177,30 @@ class Manifest:
         """The labels (sorted) and the parameters of each: columns with at least two values in that label.
 
         Ranges, units and scales come from `schema.json` beside the manifest where it names the parameter, else from
-        the data. Labels that it names are there whether or not a recording has them.
+        the data. Labels and parameters that it names are there whether or not a recording has them; one that it gives
+        to no label (null) is of all.
 
         Args:
             parameters: columns to take instead of all that are numeric and no book-keeping.
         Raises:
-            DataError: if a column asked for is not numeric, or schema.json cannot be read.
+            DataError: if a column asked for is not numeric, schema.json cannot be read, or two labels differ only in
+                white space.
         """
         labels = sorted({label for label in self.labels() if label} | set(self._written_labels()))
-        names = self._parameter_names() if parameters is None else list(parameters)
+        _refuse_alike(labels)
         written = {(p.label, p.name): p for p in self._written_parameters()}
-        ranges = {name: self._ranges(name) for name in names}
-        groups: list[str | None] = [*labels] if labels else [None]
-        wanted = [(label, name) for label in groups for name in names if label in ranges[name]]
+        names = self.parameter_names() if parameters is None else list(parameters)
+        ranges = {name: self.ranges(name) for name in names}
+        if parameters is None:
+            names = list(dict.fromkeys([*names, *(name for _, name in written)]))
+        groups: list[str | None] = [*labels, None] if labels else [None]
+        wanted = [
+            (label, name)
+            for label in groups
+            for name in names
+            if (label, name) in written
+            or (label in ranges.get(name, ()) and (None, name) not in written and (label or not labels))
+        ]
         return Schema(
             tuple(labels), tuple(written.get(key) or _parameter(*key, ranges[key[1]][key[0]]) for key in wanted)
         )
@@ -202,9 +221,17 @@ class Manifest:
                 mine = ~np.isnan(own)
                 if parameter.label is not None:
                     mine &= index == schema.label_index(parameter.label)
-                distinct, where = np.unique(own[mine], return_inverse=True)
-                values[mine, at] = np.array([parameter.normalise(float(v)) for v in distinct], np.float32)[where]
+                distinct, first, where = np.unique(own[mine], return_index=True, return_inverse=True)
+                rows = np.flatnonzero(mine)[first].tolist()
+                told = [self._normalised(parameter, float(v), row) for v, row in zip(distinct, rows, strict=True)]
+                values[mine, at] = np.array(told, np.float32)[where]
         return Condition(torch.from_numpy(index)[:, None], torch.from_numpy(values)[:, None])
+
+    def _normalised(self, parameter: Parameter, value: float, row: int) -> float:
+        try:
+            return parameter.normalise(value)
+        except ParameterError as error:
+            raise ParameterError(f"{shown(self.table['path'][row].as_py())}: {error}") from None
 
     def track(self, path: str) -> dict[str, Track]:
         """Parameters over time of one recording: name → (values a second in Hz, values); empty if it has none.
@@ -231,14 +258,15 @@ class Manifest:
             return [None] * self.rows
         return self.table[name].to_pylist()
 
-    def _parameter_names(self) -> list[str]:
-        return [
-            field.name
-            for field in self.table.schema
-            if _is_number(field.type) and field.name not in BOOKKEEPING and not field.name.endswith("_id")
-        ]
+    def numeric(self) -> list[str]:
+        """Names of all columns of numbers."""
+        return [field.name for field in self.table.schema if _is_number(field.type)]
 
-    def _ranges(self, name: str) -> dict[str | None, tuple[float, float]]:
+    def parameter_names(self) -> list[str]:
+        """Names of the columns that are parameters: numbers, and no book-keeping."""
+        return [name for name in self.numeric() if name not in BOOKKEEPING and not name.endswith("_id")]
+
+    def ranges(self, name: str) -> dict[str | None, tuple[float, float]]:
         """Lowest and highest value of a column in each label; labels in which it does not vary are left out."""
         values = pa.array(self.values(name), from_pandas=True)
         labels = pa.array(self.labels(), pa.string())
@@ -246,6 +274,14 @@ class Manifest:
         found = groups.aggregate([("value", "min"), ("value", "max")]).to_pylist()
         triples = ((row["label"], row["value_min"], row["value_max"]) for row in found)
         return {label: (low, high) for label, low, high in triples if low is not None and low < high}
+
+    def declared(self) -> Schema:
+        """What `schema.json` beside the manifest says, whatever the recordings have; empty if there is none.
+
+        Raises:
+            DataError: if it cannot be read.
+        """
+        return Schema(tuple(self._written_labels()), tuple(self._written_parameters()))
 
     def _written_parameters(self) -> list[Parameter]:
         try:
@@ -266,12 +302,17 @@ class Manifest:
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(f"{shown(path)}: is no schema ({error}); repair or remove it") from error
 
-    def _seen_from(self, folder: Path) -> pa.Table:
-        here, there = self.root.resolve(), folder.resolve()
-        if here == there:
-            return self.table
-        names = [_relative(here, name, there) for name in self.table["path"].to_pylist()]
-        return self.table.set_column(self.table.column_names.index("path"), "path", pa.array(names, pa.string()))
+
+def write_tracks(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write parameters over time as `tracks.parquet`: rows of path, name, rate (values a second) and values.
+
+    Raises:
+        StoreError: if it cannot be written.
+    """
+    values = pa.field("values", pa.list_(pa.float32()))
+    fields = [pa.field("path", pa.string()), pa.field("name", pa.string()), pa.field("rate", pa.float64()), values]
+    with replace_file(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(list(rows), schema=pa.schema(fields)), temporary)
 
 
 def _column(name: str, values: list[Any]) -> pa.Array:
@@ -282,6 +323,14 @@ def _column(name: str, values: list[Any]) -> pa.Array:
     except pa.ArrowException:  # numbers and text in one column
         return pa.array([None if value is None else str(value) for value in values], pa.string())
     return column.cast(pa.string()) if pa.types.is_null(column.type) else column
+
+
+def _refuse_alike(labels: Sequence[str]) -> None:
+    known: dict[str, str] = {}
+    for label in labels:
+        first = known.setdefault(" ".join(label.split()), label)
+        if first != label:
+            raise DataError(f"labels {first!r} and {label!r} differ only in white space; write them alike")
 
 
 def _parameter(label: str | None, name: str, ends: tuple[float, float]) -> Parameter:

@@ -9,19 +9,26 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from smalti.audio import FileReport, inspect, shown
 from smalti.core import DataError, ParameterError, nearest
-from smalti.data.corpora import CORPORA, LABELS, Row
+from smalti.data.corpora import CORPORA, LABELS, NOTES, Row
 from smalti.data.corpora.listed import holds_labelled_manifest
+from smalti.data.given_codes import holds_codes, inspect_codes
 from smalti.data.given_pictures import PUBLISHED, read_cut_picture
 from smalti.data.log_mel_corpus import MATPAC, inspect_log_mel, write_list, write_log_mels
-from smalti.data.manifest import SCHEMA, Manifest
+from smalti.data.manifest import SCHEMA, TRACKS, Manifest, write_tracks
+from smalti.data.moving import Moving, with_sidecars
 from smalti.data.picture_corpus import write_pictures
-from smalti.data.split import hold_out
+from smalti.data.settled import settle, settle_notes, write_schema
+from smalti.data.sidecars import read_sidecar
+from smalti.data.split import HELD_OUT, LEARNT, hold_out
 from smalti.features import MEL_PRESETS, is_log_mel, is_picture
 from smalti.store import write_bytes
 
 _FEATURES = (PUBLISHED, MATPAC)
+_SHEETS = "syntex"  # whose classes and ranges a schema settles
 _WINDOW = 64  # files in hand per worker
 _COLUMNS = ("path", "seconds", "sample_rate", "channels", "label", "split", "fold", "flags")
 
@@ -38,6 +45,7 @@ class PrepareReport:
         seconds: that it took.
         manifest: where the manifest lies.
         too_many_bad: whether more failed than allowed; then nothing was written.
+        notes: `path` and `reason` of what was odd in lists and was taken as meant.
     """
 
     files: int
@@ -47,6 +55,7 @@ class PrepareReport:
     seconds: float
     manifest: Path
     too_many_bad: bool
+    notes: tuple[dict[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +69,7 @@ class PrepareChoices:
         hold_out: share of the recordings of each label that are kept out of training, in whole groups.
         group: column of these groups; None as of `smalti.data.hold_out`.
         seed: of the choice.
+        validation: sources whose recordings are all kept out of training; the others are all learnt from.
     """
 
     features: str | None = None
@@ -67,6 +77,7 @@ class PrepareChoices:
     hold_out: float | None = None
     group: str | None = None
     seed: int = 0
+    validation: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,8 @@ def prepare(
 
     Several become one table: columns that one of them lacks are empty there, and what is held out is of all together.
 
-    Of a corpus whose lists name all its classes, these are written into `schema.json` beside the manifest.
+    Of a corpus whose lists name all its classes, these are written into `schema.json` beside the manifest; where there
+    is a sheet, or something is kept out, so are the parameters' ranges (`smalti.data.settled`).
 
     Args:
         source: a folder, or the list file of a corpus that is a list; or several of them.
@@ -114,27 +126,37 @@ def prepare(
         StoreError: if the manifest cannot be written.
     """
     begin, choices = time.perf_counter(), choices or PrepareChoices()
-    sources = [source] if isinstance(source, Path) else [*source]
-    _require_features(choices, sources)
+    learnt = [source] if isinstance(source, Path) else [*source]
+    sources = [*learnt, *choices.validation]
+    _require_choices(choices, sources)
     parts = _surveys(sources, corpus=corpus, workers=workers, max_bad=max_bad, progress=progress)
     if choices.features is not None:
         parts = [
             _drawn(part, _own_folder(choices.features_to, sources, part), choices.features, workers, progress)
             for part in parts
         ]
+    if choices.validation:
+        parts = [_placed(part, "train" if place < len(learnt) else HELD_OUT) for place, part in enumerate(parts)]
     good = [row for part in parts for row in part.good]
     failed = [one for part in parts for one in part.failed]
     too_many_bad = not good or len(failed) > max_bad * (len(good) + len(failed))
+    names = [label for one in learnt for label in LABELS[corpus](one)] if corpus in LABELS else []
+    notes = [_note(one, note) for one in sources for note in NOTES[corpus](one)] if corpus in NOTES else []
     if not too_many_bad:
         found = _joined(parts, manifest.parent)
         if choices.hold_out is not None:
             found = hold_out(found, choices.hold_out, group=choices.group, seed=choices.seed)
-        found.write(manifest)
+        moving = with_sidecars(found.seen_from(manifest.parent))
+        if corpus == _SHEETS or choices.validation or moving.sidecars:
+            odd = _settle(moving, [part.root for part in parts], names, manifest.parent / SCHEMA)
+            notes += [_note(manifest, note) for note in odd]
+        elif names:
+            _name_labels(manifest.parent / SCHEMA, list(dict.fromkeys(names)))
+        if moving.sidecars:
+            write_tracks(manifest.parent / TRACKS, moving.tracks())
+        moving.manifest.write(manifest)
         if choices.features == MATPAC:
             write_list(found, choices.features_to)
-        if corpus in LABELS:
-            known = dict.fromkeys(label for one in sources for label in LABELS[corpus](one))
-            _name_labels(manifest.parent / SCHEMA, list(known))
     return PrepareReport(
         files=len(good),
         failed=tuple(failed),
@@ -143,6 +165,7 @@ def prepare(
         seconds=time.perf_counter() - begin,
         manifest=manifest,
         too_many_bad=too_many_bad,
+        notes=tuple(notes),
     )
 
 
@@ -198,7 +221,31 @@ def _drawn(part: Survey, to: Path, preset: str, workers: int, progress: Callable
     return Survey(tuple(good), (*part.failed, *undrawn), to)
 
 
-def _require_features(choices: PrepareChoices, sources: Sequence[Path]) -> None:
+def _placed(part: Survey, split: str) -> Survey:
+    return Survey(tuple(row | {"split": split} for row in part.good), part.failed, part.root)
+
+
+def _note(path: Path, note: str) -> dict[str, str]:
+    return {"path": str(path), "reason": note}
+
+
+def _settle(moving: Moving, roots: Sequence[Path], labels: Sequence[str], path: Path) -> list[str]:
+    """Hold all recordings against what those learnt from, or the first schema.json of the sources, say; write that."""
+    found = moving.manifest
+    declared = next((root for root in roots if (root / SCHEMA).is_file()), path.parent)
+    texts = found.table["split"].to_pylist() if "split" in found.table.column_names else [None] * found.rows
+    learnt = np.array([split in LEARNT for split in texts])
+    training = Manifest(found.select(learnt).table, declared)
+    held_out = None if learnt.all() else Manifest(found.select(~learnt).table, declared)
+    schema = settle(training, held_out, labels=labels, moving=moving.ranges(np.flatnonzero(learnt).tolist()))
+    moving.require(schema)
+    write_schema(path, schema)
+    return [] if held_out is None else list(settle_notes(training, held_out, schema))
+
+
+def _require_choices(choices: PrepareChoices, sources: Sequence[Path]) -> None:
+    if choices.validation and choices.hold_out is not None:
+        raise ParameterError("found a share to hold out and sources that are; give one or the other")
     if choices.features is None:
         return
     if choices.features not in _FEATURES:
@@ -267,14 +314,21 @@ def _outcome(root: Path, inside: Path, name: str) -> FileReport | str:
         name.encode()
         if not Path(name).is_absolute() and not path.resolve().is_relative_to(inside):
             return "leads out of the folder (a link or ..), which is not followed; copy it into the folder"
-        read = _inspect_picture if is_picture(path) else inspect_log_mel if is_log_mel(path) else inspect
-        return read(path)
+        report = _inspector(path)(path)
+        read_sidecar(path, seconds=report.seconds)
+        return report
     except UnicodeEncodeError:
         return "its name is not valid UTF-8, so no table can hold it; rename it"
     except (OSError, RuntimeError, ValueError) as error:
         return f"its name cannot be followed ({error}); rename it"
     except DataError as error:
         return str(error).removeprefix(f"{shown(path)}: ")
+
+
+def _inspector(path: Path) -> Callable[[Path], FileReport]:
+    if holds_codes(path):
+        return inspect_codes
+    return _inspect_picture if is_picture(path) else inspect_log_mel if is_log_mel(path) else inspect
 
 
 def _inspect_picture(path: Path) -> FileReport:

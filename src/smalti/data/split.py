@@ -15,6 +15,12 @@ GROUPS = ("group_id", "source_id", "freesound_id", "speaker_id", "group", "sourc
 """Columns that say where a recording comes from; of each the first that says something is taken if none is named."""
 
 
+LEARNT = (None, "", "train")
+"""Splits of recordings that may be learnt from."""
+HELD_OUT = "valid"
+"""Split of recordings that people name as kept out."""
+
+
 def hold_out(manifest: Manifest, share: float, *, group: str | None = None, seed: int = 0) -> Manifest:
     """The same recordings with a column `split`: "test" for about that share of each label, "train" for the rest.
 

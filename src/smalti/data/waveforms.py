@@ -14,6 +14,7 @@ from torch import Tensor
 from smalti.audio import read
 from smalti.core import Audio, DataError
 from smalti.data.manifest import Manifest
+from smalti.data.split import LEARNT
 
 _BEGINNING = 10  # seconds
 
@@ -56,7 +57,7 @@ class ManifestRecordings:
         self.samples = [round(duration * sample_rate) for duration in seconds.tolist()]
         names = manifest.table.column_names
         splits = manifest.table["split"].to_pylist() if "split" in names else [None] * manifest.rows
-        self.trains = [split in (None, "", "train") for split in splits]
+        self.trains = [split in LEARNT for split in splits]
 
     def name(self, clip: int) -> str:
         """Its path."""

@@ -102,9 +102,7 @@ def bound_bits(lm: MaskedLM, held_out: Sequence[ConditionedCodes], *, draws: int
     generator = torch.Generator().manual_seed(seed)
     total, count = 0.0, 0
     for clip in held_out:
-        told = Condition(
-            *(each.expand(draws, *each.shape[1:]) for each in (clip.condition.labels, clip.condition.values))
-        )
+        told = clip.condition.held(draws, clip.condition.labels.shape[1])
         for start in range(0, clip.codes.shape[1], lm.window):
             part = slice(start, min(start + lm.window, clip.codes.shape[1]))
             codes = clip.codes[:, part]

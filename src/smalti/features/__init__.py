@@ -2,12 +2,14 @@
 
 from smalti.features.array_files import ArrayFile, array_bytes
 from smalti.features.cepstrum import MfccEncoder, log_power, mfcc, normalised, trimmed
+from smalti.features.frame_lm import FrameGuess, FrameLM, FrameStepper
 from smalti.features.frames import FRAMES, LogMelEncoder
 from smalti.features.griffin_lim import griffin_lim, mel_to_magnitude
 from smalti.features.log_mel_files import is_log_mel, may_hold_log_mel, open_log_mel
 from smalti.features.mel import (
     MEL_PRESETS,
     MelSettings,
+    find_picture,
     from_log_mel,
     hop_by_hop,
     log_mel,
@@ -24,7 +26,7 @@ from smalti.features.pitch import PitchSettings, pitch_salience, pitch_track
 from smalti.features.power_mel import MATPAC_PICTURE, SILENCE, power_log_mel, power_mel_frames
 from smalti.features.stft import inverse_stft, overlap_add, stft, stft_magnitude
 from smalti.features.stretch import shift_pitch, stretch
-from smalti.features.vocoder import PictureCodec, Vocoder, VocoderStream
+from smalti.features.vocoder import PictureCodec, QuickVocoder, Vocoder, VocoderStream
 
 __all__ = [
     "FRAMES",
@@ -35,14 +37,19 @@ __all__ = [
     "RELATIVE_BINS",
     "SILENCE",
     "ArrayFile",
+    "FrameGuess",
+    "FrameLM",
+    "FrameStepper",
     "LogMelEncoder",
     "MelSettings",
     "MfccEncoder",
     "PictureCodec",
     "PitchSettings",
+    "QuickVocoder",
     "Vocoder",
     "VocoderStream",
     "array_bytes",
+    "find_picture",
     "from_log_mel",
     "griffin_lim",
     "hop_by_hop",

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.core import ParameterError
+from smalti.core import ParameterError, nearest
 from smalti.features.stft import stft_magnitude
 
 _LINEAR_TOP_HZ = 1000.0
@@ -97,6 +97,18 @@ MEL_PRESETS = {
         ceiling_db=40.0,
         aligned="middle",
     ),
+    # ln max(m, 1e-5), as BigVGAN's authors have it at 44.1 kHz with 128 bands and 512 samples a frame.
+    "bigvgan44k": MelSettings(
+        sample_rate=44100,
+        n_fft=2048,
+        hop=512,
+        bands=128,
+        low_hz=0.0,
+        high_hz=22050.0,
+        floor_db=-100.0,
+        ceiling_db=40.0,
+        aligned="middle",
+    ),
     # ln max(m, 1e-7), as Vocos's authors have it at 24 kHz.
     "vocos24k": MelSettings(
         sample_rate=24000,
@@ -174,6 +186,17 @@ def preset_of(settings: MelSettings) -> str:
     return next((name for name, known in MEL_PRESETS.items() if known == settings), str(settings))
 
 
+def find_picture(name: str) -> MelSettings:
+    """A mel preset by its name.
+
+    Raises:
+        ParameterError: if it is unknown; names the nearest.
+    """
+    if name not in MEL_PRESETS:
+        raise ParameterError(f"mel preset {name!r} is unknown; {nearest(name, MEL_PRESETS)}")
+    return MEL_PRESETS[name]
+
+
 def warped_bands(settings: MelSettings, factors: Float[Tensor, " batch"]) -> Float[Tensor, "batch band"]:
     """Where each band of a picture is found, in bands of that picture, once all its frequencies are times a factor.
 
@@ -189,11 +212,14 @@ def warped_bands(settings: MelSettings, factors: Float[Tensor, " batch"]) -> Flo
 
 
 @cache
-def mel_filterbank(settings: MelSettings) -> Float[Tensor, "band bin"]:
+def mel_filterbank(settings: MelSettings, *, deaf: bool = False) -> Float[Tensor, "band bin"]:
     """Weights of every bin in every band.
 
+    Args:
+        settings: the picture.
+        deaf: whether a band may hold no bin, and then hears nothing.
     Raises:
-        ParameterError: if the band edges are not in 0…sample_rate / 2, or a band would hold no bin.
+        ParameterError: if the band edges are not in 0…sample_rate / 2, or a band would hold no bin and may not.
     Source: O'Shaughnessy 1987; equals librosa.filters.mel within 1e-6.
     """
     if not 0 <= settings.low_hz < settings.high_hz <= settings.sample_rate / 2:
@@ -208,7 +234,7 @@ def mel_filterbank(settings: MelSettings) -> Float[Tensor, "band bin"]:
     rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
     weights = torch.minimum(rising, falling).clamp(min=0)
-    if not weights.any(dim=1).all():
+    if not deaf and not weights.any(dim=1).all():
         raise ParameterError(
             f"{settings.bands} bands leave one without a bin of {settings.n_fft} samples; "
             "choose fewer bands or longer frames"

@@ -30,6 +30,15 @@ class Vocoder(Protocol):
 
 
 @runtime_checkable
+class QuickVocoder(Vocoder, Protocol):
+    """A vocoder that can be heard sooner than it sounds best."""
+
+    def quick(self) -> Vocoder:
+        """The same vocoder, that waits for less of what comes before it sounds: at more work, and maybe rougher."""
+        ...
+
+
+@runtime_checkable
 class PictureCodec(Codec, Protocol):
     """A codec whose decoder makes log-mel pictures, which any vocoder of the same picture can make audible."""
 

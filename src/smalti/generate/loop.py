@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from smalti.core import Condition, LatentLM, ParameterError, TokenLM, Tokens, TokenSpec
-from smalti.generate.sampling import Guided, Sampling, choose
+from smalti.core import Condition, LatentLM, ParameterError, Schema, TokenLM, Tokens, TokenSpec
+from smalti.generate.guidance import Guidance
+from smalti.generate.sampling import Sampling, choose
 from smalti.nn.modulation import require_condition
 from smalti.patterns import find_pattern
 
@@ -48,7 +49,7 @@ def stream(
     lm: TokenLM,
     condition_at: Callable[[int], Condition],
     *,
-    sampling: Sampling,
+    sampling: Sampling | Callable[[], Sampling],
     seeds: Sequence[int],
     prompt: Tokens | None = None,
     last: int | None = None,
@@ -58,38 +59,41 @@ def stream(
     Args:
         condition_at: what is asked of a new frame (one frame, one row for each seed or one for all). It is called in
             order, for each row of the pattern that begins or goes on with the frame: a live knob may answer anew.
+        sampling: asked anew for every row, if it is a function; guidance may then move if it is not 1 at first.
         last: the last frame that `condition_at` knows; it holds for all frames behind it.
     """
     heard = prompt_codes(lm.spec, prompt, len(seeds))
     if isinstance(lm, LatentLM):
         lm = lm.at(lm.prior(seeds))
-    asked = _asker(lm, condition_at, len(seeds), last)
+    asked = asker(lm.schema, condition_at, batch=len(seeds), last=last)
     asked(0)
-    return _frames(lm, asked, sampling, [torch.Generator().manual_seed(seed) for seed in seeds], heard)
+    now = sampling if callable(sampling) else lambda: sampling
+    guess = _guesser(lm, now, len(seeds))
+    return _frames(lm, asked, now, guess, [torch.Generator().manual_seed(seed) for seed in seeds], heard)
 
 
 def _frames(
     lm: TokenLM,
     asked: Callable[[int], Condition],
-    sampling: Sampling,
+    sampling: Callable[[], Sampling],
+    guess: Callable[[Tensor, Condition], Tensor],
     generators: list[torch.Generator],
     heard: Tensor,
 ) -> Iterator[Tensor]:
     pattern, codebooks, blank = find_pattern(lm.pattern), lm.spec.codebooks, lm.spec.vocab
     stride, batch, known = pattern.stride(codebooks), len(generators), heard.shape[2]
-    guess = _guesser(lm, sampling, batch)
     waits = [pattern.delay * codebook for codebook in range(codebooks)]
     recent: deque[Tensor] = deque(maxlen=waits[-1] + 1)
     rows = torch.nn.functional.pad(pattern.rows(heard, blank)[:, :, : stride * known], (1, 0), value=blank)
     for row in count(stride * known):
         logits = guess(rows, asked(row // stride - known))
-        chosen = choose(logits, sampling, generators).cpu()
-        for codebook, wait in enumerate(waits):
-            frame, off = divmod(row - wait, stride)
-            if frame < 0 or off:
-                chosen[:, codebook] = blank
-            elif frame < known:
-                chosen[:, codebook] = heard[:, codebook, frame]
+        held = [codebook for codebook, wait in enumerate(waits) if (row - wait) % stride == 0]
+        chosen = torch.full((batch, codebooks), blank)
+        chosen[:, held] = choose(logits[:, held], sampling(), generators).cpu()
+        for codebook in held:
+            frame = (row - waits[codebook]) // stride
+            if frame < known:
+                chosen[:, codebook] = heard[:, codebook, frame] if frame >= 0 else blank
         recent.append(chosen)
         frame, off = divmod(row - waits[-1], stride)
         if frame >= known and not off:
@@ -97,46 +101,33 @@ def _frames(
         rows = chosen[:, :, None]
 
 
-def _guesser(lm: TokenLM, sampling: Sampling, batch: int) -> Callable[[Tensor, Condition], Tensor]:
-    """Logits of the row behind some rows; with guidance the batch is told less in a second half of it."""
-    if sampling.guidance == 1:
-        stepper = lm.stepper(batch)
-        return lambda rows, asked: stepper.step(rows, _held(asked, rows.shape[2]))[:, :, -1]
-    stepper = lm.stepper(2 * batch)
+def _guesser(lm: TokenLM, sampling: Callable[[], Sampling], batch: int) -> Callable[[Tensor, Condition], Tensor]:
+    """Logits of the row behind some rows."""
+    first = Guidance(sampling(), lm.schema)
+    stepper = lm.stepper(first.times * batch)
 
-    def guided(rows: Tensor, asked: Condition) -> Tensor:
-        less = told_less(asked, sampling.guided)
-        both = Condition(torch.cat([asked.labels, less.labels]), torch.cat([asked.values, less.values]))
-        logits = stepper.step(rows.repeat(2, 1, 1), _held(both, rows.shape[2]))[:, :, -1]
-        told, free = logits.chunk(2)
-        return free + sampling.guidance * (told - free)
+    def guess(rows: Tensor, asked: Condition) -> Tensor:
+        guidance = first.at(sampling().guidance)
+        told = guidance.asked(asked).held(guidance.times * batch, rows.shape[2])
+        return guidance.pushed(stepper.step(rows.repeat(guidance.times, 1, 1), told)[:, :, -1])
 
-    return guided
+    return guess
 
 
-def told_less(asked: Condition, guided: Guided) -> Condition:
-    """What the other model of guidance is asked: the same without the label, the parameters or both."""
-    labels = asked.labels if guided == "parameters" else torch.full_like(asked.labels, -1)
-    values = asked.values if guided == "label" else torch.full_like(asked.values, float("nan"))
-    return Condition(labels, values)
-
-
-def _held(asked: Condition, frames: int) -> Condition:
-    return Condition(asked.labels.expand(-1, frames), asked.values.expand(-1, frames, -1))
-
-
-def _asker(
-    lm: TokenLM, condition_at: Callable[[int], Condition], batch: int, last: int | None
+def asker(
+    schema: Schema, condition_at: Callable[[int], Condition], *, batch: int, last: int | None
 ) -> Callable[[int], Condition]:
+    """What is asked of a new frame, for every row of a batch and checked; arguments and errors as of `stream`."""
+
     def asked(frame: int) -> Condition:
         condition = condition_at(max(0, frame if last is None else min(frame, last)))
-        require_condition(lm.schema, condition)
+        require_condition(schema, condition)
         rows, frames = condition.labels.shape
         if rows not in (1, batch) or frames != 1:
             raise ParameterError(
                 f"found a condition of {rows} rows and {frames} frames, wanted 1 or {batch} rows, 1 frame"
             )
-        return Condition(condition.labels.expand(batch, 1), condition.values.expand(batch, 1, -1))
+        return condition.held(batch, 1)
 
     return asked
 

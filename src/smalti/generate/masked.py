@@ -18,7 +18,8 @@ from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from smalti.core import Condition, MaskedLM, ParameterError, Tokens
-from smalti.generate.loop import prompt_codes, told_less
+from smalti.generate.guidance import Guidance
+from smalti.generate.loop import prompt_codes
 from smalti.generate.sampling import Sampling, choose
 from smalti.nn.modulation import require_condition
 
@@ -89,12 +90,12 @@ def fill(
     """
     require_condition(lm.schema, condition)
     batch, _, frames = codes.shape
-    told = _spread(condition, batch, frames)
+    told, guidance = _spread(condition, batch, frames), Guidance(sampling, lm.schema)
     dice = [torch.Generator().manual_seed(seed) for seed in seeds]
     codes = codes.clone()
     while (blank := (codes == lm.spec.vocab).any(1).any(0)).any():
         window = next_window(blank, size=lm.window, overlap=sampling.filling.overlap)
-        codes[:, :, window] = _filled(lm, codes[:, :, window], told.at(window), sampling, dice)
+        codes[:, :, window] = _filled(lm, codes[:, :, window], told.at(window), sampling, guidance, dice)
     return codes
 
 
@@ -118,12 +119,13 @@ def _filled(
     codes: Tensor,
     told: Condition,
     sampling: Sampling,
+    guidance: Guidance,
     dice: Sequence[torch.Generator],
 ) -> Tensor:
     """One window."""
     filling, total = sampling.filling, (codes == lm.spec.vocab).sum((1, 2))
     for number in range(1, filling.passes + 1):
-        logits = _guesses(lm, codes, told, sampling).float().cpu()
+        logits = _guesses(lm, codes, told, guidance).float().cpu()
         chosen = choose(logits.flatten(1, 2), sampling, dice).view(codes.shape)
         blank = codes == lm.spec.vocab
         codes = torch.where(blank, chosen, codes)
@@ -135,14 +137,9 @@ def _filled(
     return codes
 
 
-def _guesses(lm: MaskedLM, codes: Tensor, told: Condition, sampling: Sampling) -> Tensor:
-    """Logits; with guidance the batch is told less in a second half of it."""
-    if sampling.guidance == 1:
-        return lm.fill(codes, told)
-    less = told_less(told, sampling.guided)
-    both = Condition(torch.cat([told.labels, less.labels]), torch.cat([told.values, less.values]))
-    guided, free = lm.fill(codes.repeat(2, 1, 1), both).chunk(2)
-    return free + sampling.guidance * (guided - free)
+def _guesses(lm: MaskedLM, codes: Tensor, told: Condition, guidance: Guidance) -> Tensor:
+    """Logits, as guidance pushes them."""
+    return guidance.pushed(lm.fill(codes.repeat(guidance.times, 1, 1), guidance.asked(told)))
 
 
 def _gumbel(shape: Sequence[int], generator: torch.Generator) -> Tensor:
@@ -162,5 +159,4 @@ def _spread(condition: Condition, batch: int, frames: int) -> Condition:
         raise ParameterError(
             f"found a condition of {rows} rows and {known} frames, wanted 1 or {batch} rows, 1 or {frames} frames"
         )
-    labels = condition.labels.expand(batch, frames)
-    return Condition(labels, condition.values.expand(batch, frames, -1))
+    return condition.held(batch, frames)

@@ -7,15 +7,13 @@ thrown per row in float64 and never look at the logits, so a difference of 1e-6 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.core import ParameterError
-
-Guided = Literal["all", "label", "parameters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +45,10 @@ class Sampling:
         top_p: only the most likely codes that together reach this probability. Textures obey their parameters
             best around 0.9: rare codes lead away, and at 0.75 sparse sounds fall silent.
         min_p: only codes at least this share as likely as the likeliest.
-        guidance: logits are pushed away from those of a model told less, `free + guidance · (asked - free)`;
-            1 is plain sampling at plain cost, any other value costs twice.
-        guided: what that other model is not told.
+        guidance: how strongly logits are pushed away from those of a model told nothing; 1 is plain sampling at plain
+            cost, any other value costs one batch more (`smalti.generate.guidance`).
+        field_guidance: the same for fields on their own, each against a model told all but it: pairs of `label`,
+            `parameters` or a parameter's name, and a strength.
         filling: how gaps are filled, by a model that does that.
     """
 
@@ -58,7 +57,7 @@ class Sampling:
     top_p: float = 0.9
     min_p: float = 0.0
     guidance: float = 1.0
-    guided: Guided = "all"
+    field_guidance: tuple[tuple[str, float], ...] = ()
     filling: Filling = Filling()
 
     def __post_init__(self) -> None:
@@ -73,6 +72,10 @@ class Sampling:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ParameterError(f"{name} is {value}; choose a value in {low}…{high}")
+        fields = [field for field, _ in self.field_guidance]
+        for field, strength in self.field_guidance:
+            if not 0 <= strength <= 100 or fields.count(field) > 1:
+                raise ParameterError(f"guidance is {self.field_guidance}; give each field once, a value in 0…100")
 
 
 def choose(
@@ -80,26 +83,28 @@ def choose(
 ) -> Int64[Tensor, "batch codebook"]:
     """One code per codebook, each row with its own generator.
 
-    Source: the exponential race, argmax p / e with e ~ Exp(1), draws from p (arXiv:1611.01144 writes it with logs).
+    Source: the exponential race, argmax p / e with e = -log u ~ Exp(1), draws from p (arXiv:1611.01144 writes it with
+    logs); here without the minus.
     """
     if sampling.temperature == 0:
         return logits.argmax(-1)
-    chances = _filtered((logits.float() / sampling.temperature).softmax(-1), sampling)
-    dice = [torch.empty(logits.shape[1:], dtype=torch.float64).exponential_(generator=g) for g in generators]
-    return (chances.double() / torch.stack(dice).to(logits.device)).argmax(-1)
+    chances = _filtered((logits.detach().float().cpu() / sampling.temperature).softmax(-1), sampling)
+    dice = [torch.rand(logits.shape[1:], generator=each, dtype=torch.float64) for each in generators]
+    return (chances / torch.stack(dice).log_()).argmin(-1)
 
 
 def _filtered(chances: Tensor, sampling: Sampling) -> Tensor:
     """Zero for codes that may not be chosen; what is left need not sum to one."""
-    if 0 < sampling.top_k < chances.shape[-1]:
-        least = chances.topk(sampling.top_k, dim=-1).values[..., -1:]
-        chances = chances.masked_fill(chances < least, 0)
-        chances = chances / chances.sum(-1, keepdim=True)
+    if not (0 < sampling.top_k < chances.shape[-1] or sampling.top_p < 1 or sampling.min_p > 0):
+        return chances
+    # numpy sorts numbers alone with vector instructions: for 4 x 1024 chances seven times as fast as torch
+    ordered = torch.from_numpy(np.sort(chances.numpy(), axis=-1)).flip(-1)
+    likeliest = ordered[..., :1]
+    if sampling.top_k > 0:
+        ordered = ordered[..., : sampling.top_k]
+    least = ordered[..., -1:]
     if sampling.top_p < 1:
-        ordered, order = chances.sort(dim=-1, descending=True)
-        before = ordered.cumsum(-1) - ordered
-        before[..., 0] = -1  # the likeliest always stays, even at top_p 0
-        chances = torch.zeros_like(chances).scatter_(-1, order, ordered.masked_fill(before >= sampling.top_p, 0))
-    if sampling.min_p > 0:
-        chances = chances.masked_fill(chances < sampling.min_p * chances.amax(-1, keepdim=True), 0)
-    return chances
+        reached = ordered.cumsum(-1)
+        kept = (reached - ordered < sampling.top_p * reached[..., -1:]).sum(-1, keepdim=True)
+        least = ordered.gather(-1, kept.clamp(min=1) - 1)  # the likeliest always stays, even at top_p 0
+    return chances.masked_fill(chances < torch.maximum(least, sampling.min_p * likeliest), 0)

@@ -27,6 +27,23 @@ def hinge_generator(made: Sequence[Tensor]) -> Float[Tensor, ""]:
     return -torch.stack([scores.mean() for scores in made]).mean()
 
 
+def least_squares_discriminator(real: Sequence[Tensor], made: Sequence[Tensor]) -> Float[Tensor, ""]:
+    """Sum over judges of mean (1 - D(real))² + mean D(made)²: 1 a judge that says nothing.
+
+    Args:
+        real: scores of real things, one tensor of any shape per judge.
+        made: scores of made ones, in the same order.
+    Source: Mao et al. 2017 (LSGAN), eq. 2 with b = 1, a = 0; the sum as of Kong et al. 2020 (HiFi-GAN), without the ½.
+    """
+    pairs = zip(real, made, strict=True)
+    return torch.stack([(1 - good).square().mean() + bad.square().mean() for good, bad in pairs]).sum()
+
+
+def least_squares_generator(made: Sequence[Tensor]) -> Float[Tensor, ""]:
+    """Sum over judges of mean (1 - D(made))²."""
+    return torch.stack([(1 - scores).square().mean() for scores in made]).sum()
+
+
 def feature_matching(real: Sequence[Sequence[Tensor]], made: Sequence[Sequence[Tensor]]) -> Float[Tensor, ""]:
     """Mean absolute difference of what judges hear within, over judges and layers; no gradient to the real side.
 
@@ -35,8 +52,12 @@ def feature_matching(real: Sequence[Sequence[Tensor]], made: Sequence[Sequence[T
         made: the same for made ones.
     Source: Kumar et al. 2019 (MelGAN), eq. 4. Differs: the mean over layers and judges, not their sum.
     """
-    pairs = [(a, b) for one, other in zip(real, made, strict=True) for a, b in zip(one, other, strict=True)]
-    return torch.stack([(b - a.detach()).abs().mean() for a, b in pairs]).mean()
+    return _feature_distances(real, made).mean()
+
+
+def summed_feature_matching(real: Sequence[Sequence[Tensor]], made: Sequence[Sequence[Tensor]]) -> Float[Tensor, ""]:
+    """As `feature_matching`, but the sum over layers and judges. Source: Kong et al. 2020 (HiFi-GAN), eq. 5."""
+    return _feature_distances(real, made).sum()
 
 
 def relative_feature_matching(real: Sequence[Sequence[Tensor]], made: Sequence[Sequence[Tensor]]) -> Float[Tensor, ""]:
@@ -74,3 +95,9 @@ def adaptive_weight(
         torch.autograd.grad(loss, last_layer, retain_graph=True)[0].norm() for loss in (reconstruction, adversarial)
     ]
     return (norms[0] / (norms[1] + _TINY)).clamp(low, high).detach()
+
+
+def _feature_distances(real: Sequence[Sequence[Tensor]], made: Sequence[Sequence[Tensor]]) -> Float[Tensor, " layer"]:
+    """Mean absolute difference of each layer of each judge."""
+    pairs = [(a, b) for one, other in zip(real, made, strict=True) for a, b in zip(one, other, strict=True)]
+    return torch.stack([(b - a.detach()).abs().mean() for a, b in pairs])

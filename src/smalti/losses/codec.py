@@ -8,7 +8,28 @@ from torch import Tensor
 
 from smalti.features import MelSettings, mel_filterbank, stft_magnitude
 
+_WINDOWS = (512, 2048)
 _LEAST = 1e-4  # mean magnitude, in samples, that a relative distance divides by
+
+
+def yardstick(sample_rate: int) -> "SpectralDistances":
+    """The pictures of `smalti.evaluate.yardstick`."""
+    return SpectralDistances(
+        [
+            MelSettings(
+                sample_rate=sample_rate,
+                n_fft=window,
+                hop=window // 4,
+                bands=80,
+                low_hz=0.0,
+                high_hz=sample_rate / 2,
+                norm="sum",
+                unit="sine",
+                ceiling_db=0.0,
+            )
+            for window in _WINDOWS
+        ]
+    )
 
 
 class SpectralDistances:

@@ -9,6 +9,8 @@ from torch import Tensor
 from smalti.features import MelSettings, VocoderStream, from_log_mel, griffin_lim, mel_to_magnitude
 from smalti.nn.overlap import CrossFade, Function, Windows
 
+_QUICK_STEPS, _QUICK_WINDOW, _QUICK_OVERLAP = 20, 8, 2  # of inversion; frames
+
 
 class GriffinLimVocoder:
     """Mel inversion, then Griffin-Lim.
@@ -42,6 +44,16 @@ class GriffinLimVocoder:
     def stream(self) -> VocoderStream:
         """Frames in, waveform out; equal for blocks of any size, as all windows have fixed places."""
         return _Stream(self._sound, self.picture, window=self._window, overlap=self._overlap)
+
+    def quick(self) -> "GriffinLimVocoder":
+        """The same in short windows, whose phases know less of each other."""
+        return GriffinLimVocoder(
+            self.picture,
+            inversion_steps=min(self._steps, _QUICK_STEPS),
+            iterations=self._iterations,
+            window=min(self._window, _QUICK_WINDOW),
+            overlap=min(self._overlap, _QUICK_OVERLAP),
+        )
 
     def _sound(self, frames: Float[Tensor, "band frame"]) -> Float[Tensor, " sample"]:
         mel = from_log_mel(frames[None], self.picture)

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from smalti.core import Condition, ParameterError, Schema, TokenSpec
+from smalti.core import Condition, Mix, ParameterError, Schema, TokenSpec
 from smalti.nn.modulation import ConditionEmbedding
 from smalti.nn.token_lm import refuse_misfits
 from smalti.nn.transformer import Transformer, TransformerSettings
@@ -72,7 +72,8 @@ class MaskedTransformer(nn.Module):
         if frames is None:
             frames = torch.full((len(codes),), codes.shape[2])
         device = self.heads.weight.device
-        return self(codes.to(device), condition.labels.to(device), condition.values.to(device), frames.to(device))
+        told = condition.to(device)
+        return self(codes.to(device), told.labels, told.values, frames.to(device), told.mix)
 
     def forward(
         self,
@@ -80,9 +81,10 @@ class MaskedTransformer(nn.Module):
         labels: Int64[Tensor, "batch #frame"],
         values: Float[Tensor, "batch #frame parameter"],
         frames: Int64[Tensor, " batch"],
+        mix: Mix | None = None,
     ) -> Float[Tensor, "batch codebook frame vocab"]:
         """`fill` for what is known to fit, with the fields of the condition as tensors."""
         present = torch.arange(codes.shape[2], device=codes.device) < frames[:, None]
         vectors = self.drop(self.codes(codes + self.offsets).sum(1))
-        heard = self.transformer(vectors, self.conditions(Condition(labels, values)), present=present)
+        heard = self.transformer(vectors, self.conditions(Condition(labels, values, mix)), present=present)
         return self.heads(heard).unflatten(-1, (self.spec.codebooks, self.spec.vocab)).transpose(1, 2)

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from smalti.core import Condition, ParameterError, Schema
+from smalti.core import Condition, Mix, ParameterError, Schema
 from smalti.nn.fourier import FEATURES, fourier_features
 
 ModulationKind = Literal["adaln", "film"]
@@ -22,17 +22,18 @@ class BranchModulation:
     """What a condition does to one residual branch; a frame axis of 1 holds for all rows."""
 
     shift: Float[Tensor, "batch #row dim"]
-    scale: Float[Tensor, "batch #row dim"]
+    gain: Float[Tensor, "batch #row dim"]
     gate: Float[Tensor, "batch #row dim"] | None
 
     def before(self, rows: Float[Tensor, "batch row dim"]) -> Float[Tensor, "batch row dim"]:
-        """What enters the branch: rows · (1 + scale) + shift, in the precision of the condition."""
-        rows = rows.to(self.shift.dtype)
-        return torch.addcmul(rows + self.shift, rows, self.scale)
+        """What enters the branch: rows · gain + shift, in the precision of the condition."""
+        return torch.addcmul(self.shift, rows.to(self.shift.dtype), self.gain)
 
-    def after(self, rows: Float[Tensor, "batch row dim"]) -> Float[Tensor, "batch row dim"]:
-        """What leaves it."""
-        return rows if self.gate is None else rows * self.gate
+    def onto(
+        self, rows: Float[Tensor, "batch row dim"], branch: Float[Tensor, "batch row dim"]
+    ) -> Float[Tensor, "batch row dim"]:
+        """What leaves the branch, added to the rows it came from."""
+        return rows + branch if self.gate is None else torch.addcmul(rows, branch.to(self.gate.dtype), self.gate)
 
 
 def require_condition(schema: Schema, condition: Condition) -> None:
@@ -50,6 +51,20 @@ def require_condition(schema: Schema, condition: Condition) -> None:
         raise ParameterError(f"label positions are {found}, wanted 0…{len(schema.labels) - 1}, or -1 for none")
     if ((values < -1e-6) | (values > 1 + 1e-6)).any():
         raise ParameterError("a parameter lies outside 0…1; normalise it by its range, or give NaN for none")
+    if condition.mix is not None:
+        _require_mix(schema, condition.mix)
+
+
+def _require_mix(schema: Schema, mix: Mix) -> None:
+    found = mix.labels.shape[2], mix.values.shape[2]
+    if found != (len(schema.labels), len(schema.parameters)):
+        wanted = f"{len(schema.labels)} labels and {len(schema.parameters)} parameters"
+        raise ParameterError(f"shares are of {found[0]} labels and {found[1]} parameters, this model has {wanted}")
+    sums = mix.labels.sum(-1)
+    if min(float(mix.labels.min()), float(sums.min())) < -1e-6 or float(sums.max()) > 1 + 1e-5:
+        raise ParameterError("shares of labels are below 0 or come to more than 1; give parts of one whole")
+    if mix.values.numel() and not -1e-6 <= float(mix.values.min()) <= float(mix.values.max()) <= 1 + 1e-5:
+        raise ParameterError("a parameter's share lies outside 0…1; give parts of one whole")
 
 
 class ConditionEmbedding(nn.Module):
@@ -63,12 +78,15 @@ class ConditionEmbedding(nn.Module):
         self.mix = nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU())
 
     def forward(self, condition: Condition) -> Float[Tensor, "batch frame dim"]:
-        """One vector per frame of the condition."""
-        vectors = self.label(condition.labels + 1)
+        """One vector per frame of the condition; a mix of labels lies between their vectors, in a straight line."""
+        vectors, given = self.label(condition.labels + 1), (~condition.values.isnan()).float()
+        if condition.mix is not None:
+            rest = 1 - condition.mix.labels.sum(-1, keepdim=True)
+            vectors = rest * vectors + condition.mix.labels @ self.label.weight[1:]
+            given = given * condition.mix.values
         if self.knobs is not None:
-            absent = condition.values.isnan()
-            waves = fourier_features(condition.values.nan_to_num()) * ~absent[..., None]
-            vectors = vectors + self.knobs(torch.cat([waves, absent[..., None].float()], dim=-1).flatten(2))
+            waves = fourier_features(condition.values.nan_to_num()) * given[..., None]
+            vectors = vectors + self.knobs(torch.cat([waves, 1 - given[..., None]], dim=-1).flatten(2))
         return self.mix(vectors)
 
 
@@ -89,7 +107,7 @@ class Modulation(nn.Module):
         return list(zip(branches[::2], branches[1::2], strict=True))
 
     def _branch(self, parts: tuple[Tensor, ...]) -> BranchModulation:
-        return BranchModulation(parts[0], parts[1], parts[2] if self.parts == 3 else None)
+        return BranchModulation(parts[0], 1 + parts[1], parts[2] if self.parts == 3 else None)
 
 
 def drop_fields(condition: Condition, *, rate: float, generator: torch.Generator) -> Condition:

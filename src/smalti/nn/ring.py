@@ -54,10 +54,12 @@ class RingCache:
         positions = self.offsets[:, None] + torch.arange(count, device=self.offsets.device)
         if count > self.window:
             return Span(positions, self.offsets[:, None] - self.window + self._slots >= 0)
-        last = positions if count == 1 else self.offsets[:, None] - 1
+        if count == 1:
+            return Span(positions, (self._slots <= positions)[:, None, None])  # all that was written, this row included
+        last = self.offsets[:, None] - 1
         held = last - (last - self._slots) % self.window
         held = held.masked_fill(held < 0, -self.window)  # nothing written since the reset: out of every band
-        keys = held if count == 1 else torch.cat([held, positions], dim=1)
+        keys = torch.cat([held, positions], dim=1)
         distances = positions[:, :, None] - keys[:, None]
         return Span(positions, ((distances >= 0) & (distances < self.window))[:, None])
 

@@ -9,7 +9,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smalti.core import Condition, ParameterError, Schema, TokenSpec
+from smalti.core import Condition, Mix, ParameterError, Schema, Stepper, TokenSpec
+from smalti.nn.depth_head import DepthHead
 from smalti.nn.modulation import ConditionEmbedding, require_condition
 from smalti.nn.ring import RingCache
 from smalti.nn.transformer import Transformer, TransformerSettings
@@ -17,7 +18,7 @@ from smalti.patterns import find_pattern
 
 
 class TokenTransformer(nn.Module):
-    """Transformer over rows of Q codes with Q heads of V logits.
+    """Transformer over rows of Q codes with Q heads of V logits; or, of pattern `depth`, over frames with a depth head.
 
     Attributes:
         spec: of the tokens it continues.
@@ -27,7 +28,16 @@ class TokenTransformer(nn.Module):
 
     offsets: Tensor
 
-    def __init__(self, *, spec: TokenSpec, schema: Schema, pattern: str, transformer: TransformerSettings):
+    def __init__(
+        self,
+        *,
+        spec: TokenSpec,
+        schema: Schema,
+        pattern: str,
+        transformer: TransformerSettings,
+        depth_width: int = 128,
+    ):
+        """Lay it out; `depth_width` is of the cell of pattern `depth`, and other patterns have none."""
         super().__init__()
         self.spec, self.schema, self.pattern = spec, schema, pattern
         self._pattern = find_pattern(pattern)
@@ -38,7 +48,11 @@ class TokenTransformer(nn.Module):
         )
         self.transformer = Transformer(transformer)
         self.drop = nn.Dropout(transformer.dropout)
-        self.heads = nn.Linear(transformer.width, spec.codebooks * spec.vocab)
+        self.heads = (
+            DepthHead(spec, heard=transformer.width, width=depth_width, dropout=transformer.dropout)
+            if pattern == "depth"
+            else nn.Linear(transformer.width, spec.codebooks * spec.vocab)
+        )
         offsets = torch.arange(spec.codebooks) * (spec.vocab + 1)
         self.register_buffer("offsets", offsets[:, None], persistent=False)
 
@@ -60,7 +74,7 @@ class TokenTransformer(nn.Module):
             ParameterError: if codes or condition have another shape or range than the model's.
         """
         refuse_misfits(self.spec, self.schema, codes, condition)
-        return self(codes, condition.labels, condition.values)
+        return self(codes, condition.labels, condition.values, mix=condition.mix)
 
     def forward(
         self,
@@ -68,39 +82,61 @@ class TokenTransformer(nn.Module):
         labels: Int64[Tensor, "batch #frame"],
         values: Float[Tensor, "batch #frame parameter"],
         steer: Float[Tensor, "batch condition_dim"] | None = None,
+        mix: Mix | None = None,
     ) -> Float[Tensor, "batch codebook frame vocab"]:
         """`logits` for what is known to fit, with the fields of the condition as tensors.
 
         Args:
             steer: added to the condition vector of every row of an item, so that it reaches every layer.
+            mix: of the condition.
         """
         codebooks, frames = codes.shape[1:]
+        condition = Condition(labels, values, mix)
+        if isinstance(self.heads, DepthHead):
+            heard = self.hear(_shifted(codes, self.spec.vocab), self.told(condition, steer))
+            return self.heads(heard, codes[:, :-1])
         newest = self._pattern.newest_frames(codebooks, frames).to(codes.device)
         if labels.shape[1] > 1:
-            labels, values = labels[:, newest], values[:, newest]
-        condition = Condition(labels, values)
+            condition = condition.at(newest)
         rows = self._pattern.rows(codes, self.spec.vocab)
-        before = functional.pad(rows, (1, 0), value=self.spec.vocab)[:, :, :-1]
-        guesses = self.read(before, condition, steer=steer)
-        places = self._pattern.positions(codebooks, frames).to(codes.device)
+        guesses = self.read(_shifted(rows, self.spec.vocab), condition, steer=steer)
         if self._pattern.delay == 0:
             return guesses
+        places = self._pattern.positions(codebooks, frames).to(codes.device)
         return guesses[:, torch.arange(codebooks, device=codes.device)[:, None], places]
 
     def read(
         self,
         rows: Int64[Tensor, "batch codebook row"],
         condition: Condition,
-        cache: RingCache | None = None,
         steer: Float[Tensor, "batch condition_dim"] | None = None,
     ) -> Float[Tensor, "batch codebook row vocab"]:
         """Logits of the row that follows each of these rows; the condition is that of the guessed rows."""
+        return self.guess(self.hear(rows, self.told(condition, steer)))
+
+    def told(
+        self, condition: Condition, steer: Float[Tensor, "batch condition_dim"] | None = None
+    ) -> Float[Tensor, "batch #row condition_dim"]:
+        """A vector of each frame of a condition, steered."""
+        vectors = self.conditions(condition)
+        return vectors if steer is None else vectors + steer[:, None]
+
+    def hear(
+        self,
+        rows: Int64[Tensor, "batch codebook row"],
+        told: Float[Tensor, "batch #row condition_dim"],
+        cache: RingCache | None = None,
+    ) -> Float[Tensor, "batch row dim"]:
+        """A vector of each row, and of all before it in its reach: what the heads guess from."""
         vectors = self.drop(self.codes(rows + self.offsets).sum(1))
-        told = self.conditions(condition)
-        heard = self.transformer(vectors, told if steer is None else told + steer[:, None], cache)
+        return self.transformer(vectors, told, cache)
+
+    def guess(self, heard: Float[Tensor, "batch row dim"]) -> Float[Tensor, "batch codebook row vocab"]:
+        """Logits of all codes of the next row at once, from what was heard."""
+        assert isinstance(self.heads, nn.Linear), "a depth head guesses codes, not rows"
         return self.heads(heard).unflatten(-1, (self.spec.codebooks, self.spec.vocab)).transpose(1, 2)
 
-    def stepper(self, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None) -> "TokenStepper":
+    def stepper(self, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None) -> Stepper:
         """A batch of empty histories, steered for all their life as `forward` is.
 
         Raises:
@@ -108,7 +144,12 @@ class TokenTransformer(nn.Module):
         """
         if self.training:
             raise ParameterError("the model is in training mode, wanted evaluation; call .eval() first")
-        return TokenStepper(self, batch, steer)
+        return (DepthStepper if isinstance(self.heads, DepthHead) else TokenStepper)(self, batch, steer)
+
+
+def _shifted(rows: Tensor, blank: int) -> Tensor:
+    """What was there before each of these rows: before the first, the blank start."""
+    return functional.pad(rows, (1, 0), value=blank)[:, :, :-1]
 
 
 def refuse_misfits(
@@ -130,12 +171,35 @@ def refuse_misfits(
     require_condition(schema, condition)
 
 
+class _Listener:
+    """One batch of histories with their ring cache. A condition that stays is not worked out again."""
+
+    def __init__(self, model: TokenTransformer, batch: int, steer: Tensor | None):
+        self.model, self._steer = model, steer
+        self.device = model.codes.weight.device
+        self.cache = model.transformer.cache(batch, self.device)
+        self._last: tuple[Condition, Tensor] | None = None
+
+    def hear(self, rows: Tensor, condition: Condition) -> Float[Tensor, "batch row dim"]:
+        """Vectors of the next rows."""
+        if self._last is None or not _same(self._last[0], condition):
+            self._last = condition, self.model.told(condition, self._steer)
+        return self.model.hear(rows, self._last[1], self.cache)
+
+
+def _same(first: Condition, second: Condition) -> bool:
+    """Bit for bit, so that absent parameters, which are NaN, are equal too; a mix is always worked out."""
+    if first.mix is not None or second.mix is not None:
+        return False
+    bits = first.values.view(torch.int32), second.values.view(torch.int32)
+    return torch.equal(first.labels, second.labels) and torch.equal(*bits)
+
+
 class TokenStepper:
-    """Histories of a batch, one ring cache: a step costs the same at row 10 and at row 10,000,000."""
+    """Histories of a batch: a step costs the same at row 10 and at row 10,000,000."""
 
     def __init__(self, model: TokenTransformer, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None):
-        self._model, self._steer = model, steer
-        self._cache = model.transformer.cache(batch, model.heads.weight.device)
+        self._listener = _Listener(model, batch, steer)
 
     @torch.inference_mode()
     def step(
@@ -147,16 +211,90 @@ class TokenStepper:
             rows: one row, or many (a prompt); the first row of a history is the start, all blank.
             condition: of the guessed rows: the one after each of these.
         """
-        device = self._cache.offsets.device
-        rows = rows.to(device)
-        condition = Condition(condition.labels.to(device), condition.values.to(device))
-        window, count = self._cache.window, rows.shape[2]
+        listener = self._listener
+        rows, condition = rows.to(listener.device), condition.to(listener.device)
+        window, count = listener.cache.window, rows.shape[2]
         pieces = [slice(start, start + window) for start in range(0, count, window)]
-        guesses = [
-            self._model.read(rows[:, :, piece], condition.at(piece), self._cache, self._steer) for piece in pieces
-        ]
-        return guesses[0] if len(guesses) == 1 else torch.cat(guesses, dim=2)
+        heard = [listener.hear(rows[:, :, piece], condition.at(piece)) for piece in pieces]
+        return listener.model.guess(heard[0] if len(heard) == 1 else torch.cat(heard, dim=1))
 
     def reset(self, rows: Int64[Tensor, " chosen"]) -> None:
         """Forget the history of these rows of the batch; the others go on."""
-        self._cache.reset(rows)
+        self._listener.cache.reset(rows)
+
+
+class DepthStepper:
+    """Histories of a batch read by a model with a depth head: the large transformer hears a frame when it is whole.
+
+    Rows are those of the pattern: Q to a frame, each with one code, and the guess behind row p is of codebook p mod Q.
+    What is given for the other codebooks, which have no code there, is 0.
+    """
+
+    def __init__(self, model: TokenTransformer, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None):
+        assert isinstance(model.heads, DepthHead)
+        self._listener, self._head, self._spec = _Listener(model, batch, steer), model.heads, model.spec
+        device = self._listener.device
+        self._places = [0] * batch
+        self._frame = torch.full((batch, model.spec.codebooks), model.spec.vocab, device=device)
+        self._first, self._state = self._head.begin(torch.zeros(batch, model.transformer.settings.width, device=device))
+
+    @torch.inference_mode()
+    def step(
+        self, rows: Int64[Tensor, "batch codebook row"], condition: Condition
+    ) -> Float[Tensor, "batch codebook row vocab"]:
+        """As of `TokenStepper`; frames that come whole are heard at once."""
+        rows, condition = rows.to(self._listener.device), condition.to(self._listener.device)
+        window, count, codebooks = self._listener.cache.window, rows.shape[2], self._spec.codebooks
+        guesses, start = list[Tensor](), 0
+        while start < count:
+            frames = 0 if any(self._places) else min((count - start) // codebooks, window)
+            piece = slice(start, start + (frames * codebooks or 1))
+            read = self._frames if frames else self._row
+            guesses.append(read(rows[:, :, piece], condition.at(piece)))
+            start = piece.stop
+        return guesses[0] if len(guesses) == 1 else torch.cat(guesses, dim=2)
+
+    def _row(self, row: Tensor, condition: Condition) -> Tensor:
+        """One row, wherever each history stands in its frame."""
+        codebooks, places = self._spec.codebooks, set(self._places)
+        at = torch.tensor(self._places, device=row.device)
+        newest = ((at - 1) % codebooks)[:, None]
+        self._frame.scatter_(1, newest, row[:, :, 0].gather(1, newest))
+        if 0 in places:
+            self._begin(at == 0, condition)
+        guesses = self._first.new_zeros(*self._frame.shape, 1, self._spec.vocab)
+        for place in places:
+            chosen = (at == place).nonzero()[:, 0] if len(places) > 1 else slice(None)
+            newest = self._frame[chosen, place - 1] if place else None
+            guess, state = self._head.one(self._first[chosen], newest, self._state[chosen], place=place)
+            guesses[chosen, place, 0], self._state[chosen] = guess, state
+        self._places = [(place + 1) % codebooks for place in self._places]
+        return guesses
+
+    def _begin(self, whole: Tensor, condition: Condition) -> None:
+        """Hear the frames that are whole; what others write lies where their next frame will, unseen until then."""
+        heard = self._listener.hear(self._frame[:, :, None], condition)[:, 0]
+        self._listener.cache.offsets -= (~whole).long()
+        first, state = self._head.begin(heard)
+        self._first = torch.where(whole[:, None], first, self._first)
+        self._state = torch.where(whole[:, None], state, self._state)
+
+    def _frames(self, rows: Tensor, condition: Condition) -> Tensor:
+        """Whole frames, all but the last code of the last: rows that begin with the last code of the frame before."""
+        codebooks = self._spec.codebooks
+        below = rows.unflatten(2, (-1, codebooks)).diagonal(1, dim1=1, dim2=3).transpose(1, 2)
+        before = torch.cat([self._frame[:, :-1, None], below[:, :, :-1]], dim=2)
+        before = torch.cat([before, rows[:, -1:, ::codebooks]], dim=1)
+        heard = self._listener.hear(before, condition.at(slice(None, None, codebooks)))
+        self._frame[:, :-1] = below[:, :, -1]
+        guesses = heard.new_zeros(*rows.shape, self._spec.vocab)
+        for q, guess in enumerate(self._head(heard, below).unbind(1)):
+            guesses[:, q, q::codebooks] = guess
+        return guesses
+
+    def reset(self, rows: Int64[Tensor, " chosen"]) -> None:
+        """Forget the history of these rows of the batch; the others go on."""
+        self._listener.cache.reset(rows)
+        self._frame[rows] = self._spec.vocab
+        for row in rows.tolist():
+            self._places[row] = 0

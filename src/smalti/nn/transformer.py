@@ -112,7 +112,7 @@ class Transformer(nn.Module):
             return [(None, None)] * self.settings.layers
         if not isinstance(cache, RingCache) or self.training:
             return [*self.modulation(condition)]
-        if cache.told is None or not torch.equal(cache.told[0], condition):
+        if cache.told is None or cache.told[0] is not condition:
             cache.told = condition, self.modulation(condition)
         return [*cache.told[1]]
 
@@ -150,17 +150,17 @@ class _Block(nn.Module):
     ) -> Tensor:
         mixing, thinking = parts
         heard = self.attention(_before(self.norm(rows), mixing), turn, remember, visible)
-        rows = rows + _after(self.drop(heard), mixing)
+        rows = _onto(rows, self.drop(heard), mixing)
         thought = self.feed_forward(_before(self.second_norm(rows), thinking))
-        return rows + _after(self.drop(thought), thinking)
+        return _onto(rows, self.drop(thought), thinking)
 
 
 def _before(rows: Tensor, part: BranchModulation | None) -> Tensor:
     return rows if part is None else part.before(rows)
 
 
-def _after(rows: Tensor, part: BranchModulation | None) -> Tensor:
-    return rows if part is None else part.after(rows)
+def _onto(rows: Tensor, branch: Tensor, part: BranchModulation | None) -> Tensor:
+    return rows + branch if part is None else part.onto(rows, branch)
 
 
 def _modulation(settings: TransformerSettings) -> Modulation:

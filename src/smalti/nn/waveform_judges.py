@@ -15,7 +15,6 @@ from smalti.nn.verdict import Verdict
 from smalti.nn.weight_norm import norm_weights
 
 _WIDEST = 1024
-_SLOPE = 0.2
 
 
 class WaveformJudges(nn.Module):
@@ -26,14 +25,17 @@ class WaveformJudges(nn.Module):
         periods: one judge each, of the waveform folded by it.
         windows: one judge each, of magnitudes of so many samples a frame.
         width: channels of their first layers.
+        slope: of their activations below zero.
     """
 
-    def __init__(self, *, scales: int, periods: Sequence[int], windows: Sequence[int], width: int) -> None:
+    def __init__(
+        self, *, scales: int, periods: Sequence[int], windows: Sequence[int], width: int, slope: float = 0.2
+    ) -> None:
         super().__init__()
         judges = [
-            *(_Judge(_scale_layers(width), partial(_halved, times=scale)) for scale in range(scales)),
-            *(_Judge(_period_layers(width), partial(_in_periods, period=period)) for period in periods),
-            *(_Judge(_spectrum_layers(width), partial(_spectrum, window=window)) for window in windows),
+            *(_Judge(_scale_layers(width), partial(_halved, times=scale), slope) for scale in range(scales)),
+            *(_Judge(_period_layers(width), partial(_in_periods, period=period), slope) for period in periods),
+            *(_Judge(_spectrum_layers(width), partial(_spectrum, window=window), slope) for window in windows),
         ]
         self.judges = nn.ModuleList(judges)
         norm_weights(self)
@@ -46,15 +48,15 @@ class WaveformJudges(nn.Module):
 class _Judge(nn.Module):
     """Layers, each but the last of which is heard as a feature."""
 
-    def __init__(self, layers: Sequence[nn.Module], prepare: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, layers: Sequence[nn.Module], prepare: Callable[[Tensor], Tensor], slope: float) -> None:
         super().__init__()
-        self._prepare = prepare
+        self._prepare, self._slope = prepare, slope
         self.layers = nn.ModuleList(layers)
 
     def forward(self, waveforms: Float[Tensor, "batch sample"]) -> Verdict:
         heard, features = self._prepare(waveforms), []
         for layer in self.layers[:-1]:
-            heard = functional.leaky_relu(layer(heard), _SLOPE)
+            heard = functional.leaky_relu(layer(heard), self._slope)
             features.append(heard)
         return Verdict(self.layers[-1](heard), tuple(features))
 

@@ -1,4 +1,4 @@
-"""The three patterns as data, and the two exact ways between codes and rows.
+"""The patterns as data, and the two exact ways between codes and rows.
 
 A pattern says in which row code (q, t) stands; its column is always q and every other cell is blank (drawn `.`).
 For Q = 3 codebooks and T = 4 frames a b c d / e f g h / i j k l:
@@ -11,7 +11,9 @@ For Q = 3 codebooks and T = 4 frames a b c d / e f g h / i j k l:
 
 A model reads rows from left to right. In `parallel` the codes of a frame are guessed independently; in `delay` codebook
 q hears the codebooks below it at the price of Q - 1 rows at the end; in `flat` every code hears all before it, in time
-order, at the price of Q times the rows. No code row is blank as a whole, so a blank row can mean "before the start".
+order, at the price of Q times the rows. `depth` has the rows of `flat` for a model that reads whole frames and then
+guesses the codes of the next one by one: every code hears all before it, at the price of Q short steps. No code row is
+blank as a whole, so a blank row can mean "before the start".
 
 Source: delay and flat are the patterns of arXiv:2306.05284, section 2.2. Differs: our flat rows keep their Q columns.
 """
@@ -89,6 +91,7 @@ PATTERNS: dict[str, Pattern] = {
     "parallel": Pattern("parallel", delay=0, serial=False),
     "delay": Pattern("delay", delay=1, serial=False),
     "flat": Pattern("flat", delay=1, serial=True),
+    "depth": Pattern("depth", delay=1, serial=True),
 }
 
 

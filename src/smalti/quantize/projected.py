@@ -6,11 +6,14 @@ Source: Kumar et al. 2023 (DAC, arXiv:2306.06546), section 3.2: factorised, leng
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, autocast, nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
 
 from smalti.quantize.interface import Quantized
+from smalti.quantize.kmeans import kmeans
+from smalti.quantize.vector import as_points, spare_latents
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,29 @@ class ProjectedQuantizer(nn.Module):
         vectors = self.outwards(narrow + (chosen - narrow).detach())
         commitment, distance = ((a - b.detach()).square().mean((1, 2)) for a, b in ((narrow, chosen), (chosen, narrow)))
         return Look(vectors, codes, commitment, distance)
+
+    @torch.no_grad()
+    def start(self, latents: Float[Tensor, "batch dim frame"], *, generator: torch.Generator) -> None:
+        """Look where the latents differ most, their first principal components, and place the codes there.
+
+        A cluster is of directions, as codes are chosen by them; its code is the mean of what is in it.
+
+        Args:
+            latents: to be placed among.
+            generator: of the CPU.
+        """
+        rows = as_points(latents).double().cpu()
+        mean = rows.mean(dim=0)
+        components = torch.linalg.eigh((rows - mean).mT @ (rows - mean)).eigenvectors[:, -self.inwards.out_channels :]
+        _become(self.inwards, components.mT, -components.mT @ mean)
+        _become(self.outwards, components, mean)
+        points = ((rows - mean) @ components).float()
+        directions = functional.normalize(points, dim=1)
+        centres = kmeans(directions, centres=self.codebook.num_embeddings, generator=generator)
+        nearest = (directions @ functional.normalize(centres, dim=1).mT).argmax(dim=1)
+        sums = torch.zeros_like(centres).index_add_(0, nearest, points)
+        counts = nearest.bincount(minlength=len(centres))[:, None]
+        self.codebook.weight.copy_(torch.where(counts > 0, sums / counts.clamp(min=1), centres))
 
     def encode(self, latents: Float[Tensor, "batch dim frame"]) -> Int64[Tensor, "batch codebook frame"]:
         """Index of the code of the smallest angle."""
@@ -110,3 +136,36 @@ class ProjectedResidualQuantizer(nn.Module):
         """The sum of the projected codes, of the first codebooks if there are codes of fewer than all."""
         rows = zip(self._quantizers, codes.split(1, dim=1), strict=False)
         return torch.stack([quantizer.decode(row) for quantizer, row in rows]).sum(dim=0)
+
+    @torch.no_grad()
+    def start(self, latents: Float[Tensor, "batch dim frame"], *, generator: torch.Generator) -> None:
+        """Place each codebook among what the ones before it leave over; see `ProjectedQuantizer.start`.
+
+        Args:
+            latents: the same in all processes.
+            generator: of the CPU, where the clusters are found.
+        """
+        residual = latents.float()
+        for quantizer in self._quantizers:
+            quantizer.start(residual, generator=generator)
+            residual = residual - quantizer.decode(quantizer.encode(residual))
+
+    @torch.no_grad()
+    def restart(self, latents: Float[Tensor, "batch dim frame"], idle: Bool[Tensor, "codebook vocab"]) -> None:
+        """Move idle codes to random latents, as they are left over for their codebook."""
+        residual = latents.float()
+        for quantizer, those in zip(self._quantizers, idle, strict=True):
+            spare = spare_latents(as_points(quantizer.inwards(residual)), int(those.sum()))
+            quantizer.codebook.weight[those] = spare
+            residual = residual - quantizer.decode(quantizer.encode(residual))
+
+
+def _become(layer: nn.Conv1d, matrix: Float[Tensor, "out into"], bias: Float[Tensor, " out"]) -> None:
+    """Take over weights, whether they are normed or plain."""
+    weight = matrix[:, :, None].to(layer.weight).contiguous()
+    if parametrize.is_parametrized(layer):
+        layer.weight = weight  # pyright: ignore[reportAttributeAccessIssue]
+    else:
+        layer.weight.copy_(weight)
+    assert layer.bias is not None
+    layer.bias.copy_(bias)

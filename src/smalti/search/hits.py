@@ -10,7 +10,7 @@ from smalti.core import ParameterError, TokenSpec
 from smalti.search.engines import rapidfuzz
 from smalti.search.passages import Passages
 from smalti.search.ranking import SecondScore, aligned, distances, draw, shared_pairs, shared_time, tied
-from smalti.search.reordering import Place, SoftQuery
+from smalti.search.reordering import Place, SoftQuery, of_places
 from smalti.search.strings import TokenString
 
 Pile = tuple[Passages, Int64[np.ndarray, " _"]]  # segments hold different numbers of passages
@@ -167,10 +167,11 @@ def _settled(found: Ranked, query: TokenString, settings: SearchSettings, second
     equal = np.flatnonzero(tied(found.distance))
     if not len(equal):
         return found
-    places = [found.places[i] for i in equal.tolist()]
-    found.second[equal] = second(query, [passages.string(row) for passages, row in places])
+    found.second[equal] = second(query, of_places([found.places[i] for i in equal.tolist()], Passages.strings))
+    found = found.taken(np.lexsort((-found.second, found.distance)))
+    equal = np.flatnonzero(tied(found.distance) & tied(found.second))
+    names = of_places([found.places[i] for i in equal.tolist()], Passages.names)
     drawn, text = np.zeros(len(found.places), np.uint64), query.text
-    names = ((passages.path(row), passages.starts[row]) for passages, row in places)
     drawn[equal] = [draw(settings.seed, text, *name) for name in names]
     return found.taken(np.lexsort((drawn, -found.second, found.distance)))
 

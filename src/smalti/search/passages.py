@@ -191,13 +191,25 @@ class Passages:
 
     def string(self, row: int) -> TokenString:
         """One passage."""
-        piece = slice(self._ends[row], self._ends[row + 1])
-        codes, durations = self._codes[piece].astype(np.int64), self._durations[piece].astype(np.int64)
-        return TokenString(codes, durations, int(self.starts[row]))
+        return self.strings(np.array([row]))[0]
+
+    def strings(self, rows: Int64[np.ndarray, " chosen"]) -> list[TokenString]:
+        """Some passages."""
+        counts = self._ends[rows + 1] - self._ends[rows]
+        ends = np.cumsum(counts)
+        places = np.repeat(self._ends[rows] - ends + counts, counts) + np.arange(counts.sum())
+        codes, durations = (part[places].astype(np.int64) for part in (self._codes, self._durations))
+        pieces = zip((ends - counts).tolist(), ends.tolist(), self.starts[rows].tolist(), strict=True)
+        return [TokenString(codes[begin:end], durations[begin:end], start) for begin, end, start in pieces]
 
     def path(self, row: int) -> str:
         """Of the recording that a passage is from."""
         return self.recordings["path"][int(self.owner[row])].as_py()
+
+    def names(self, rows: Int64[np.ndarray, " chosen"]) -> list[tuple[str, int]]:
+        """Path and first frame of some passages, which together no other has."""
+        paths = self.recordings["path"].take(pa.array(self.owner[rows])).to_pylist()
+        return list(zip(paths, self.starts[rows].tolist(), strict=True))
 
     def entry(self, recording: int) -> Entry:
         """What is known of a recording."""

@@ -90,7 +90,7 @@ def aligned(query: str, text: str) -> tuple[slice, slice]:
 
 
 def tied(ordered: Float[np.ndarray, " row"]) -> Bool[np.ndarray, " row"]:
-    """Which of these sorted numbers equal a neighbour."""
+    """Which of these numbers equal a neighbour."""
     same = np.diff(ordered) == 0
     return np.concatenate([same, [False]]) | np.concatenate([[False], same]) if len(ordered) else np.zeros(0, bool)
 

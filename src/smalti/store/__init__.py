@@ -3,6 +3,7 @@
 from smalti.store.atomic import clean_temps, refusal, replace_file, replace_folder, write_bytes
 from smalti.store.checkpoint import Checkpoint, load_checkpoint, load_latest, save_checkpoint, save_latest
 from smalti.store.checksums import sha256
+from smalti.store.dac_files import DacFile, dac_bytes, read_dac, write_dac
 from smalti.store.fitting import fill, refuse_non_finite
 from smalti.store.foreign import read_foreign_weights
 from smalti.store.lock import lock
@@ -14,6 +15,7 @@ from smalti.store.weights import LiveFingerprint, Weights, fingerprint, load_wei
 
 __all__ = [
     "Checkpoint",
+    "DacFile",
     "LiveFingerprint",
     "SmtReader",
     "SmtWriter",
@@ -21,12 +23,14 @@ __all__ = [
     "TokenStore",
     "Weights",
     "clean_temps",
+    "dac_bytes",
     "fill",
     "fingerprint",
     "load_checkpoint",
     "load_latest",
     "load_weights",
     "lock",
+    "read_dac",
     "read_foreign_weights",
     "read_signed",
     "read_smt",
@@ -41,6 +45,7 @@ __all__ = [
     "signed_json",
     "verify",
     "write_bytes",
+    "write_dac",
     "write_smt",
     "write_store",
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from smalti.core import StoreError
 from smalti.store.checkpoint import checkpoints
 from smalti.store.checksums import damaged
+from smalti.store.dac_files import MOST_VOCAB, read_dac
 from smalti.store.index import INDEX
 from smalti.store.shards import verify_store
 from smalti.store.smt import SmtReader
@@ -16,13 +17,17 @@ _KEPT = ("tokenizer", "encoder", "tokenizer/encoder")  # runs within runs and st
 
 
 def verify(path: Path) -> list[str]:
-    """Check every byte of a run folder, token store, weights or .smt file; what is wrong, an empty list if nothing is.
+    """Check a run folder, token store, weights, .smt or .dac file; what is wrong, an empty list if nothing is.
+
+    Every byte is checked, but of a .dac file, which has no checksums, whether it can be read.
 
     Raises:
         StoreError: if it is none of these.
     """
     if path.is_file() and path.suffix == ".safetensors":
         return _problem(lambda: load_weights(path))
+    if path.is_file() and path.suffix == ".dac":
+        return _problem(lambda: read_dac(path, vocab=MOST_VOCAB))
     if path.is_file():
         return _verify_smt(path)
     if (path / INDEX).exists() or any(path.glob("shard-*.safetensors")):

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from smalti.config import Settings, load_settings
 from smalti.core import Codec, Encoder, LanguageModel, Tokenizer, TokenLM
-from smalti.features import Vocoder
+from smalti.features import FrameLM, Vocoder
 from smalti.train import Engine, Recipe
 
 CONFIG, TOKENIZER, ENCODER = "config.toml", "tokenizer", "encoder"
-Model = Tokenizer | Encoder | LanguageModel | Vocoder
+Model = Tokenizer | Encoder | LanguageModel | FrameLM | Vocoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,25 @@ def _almtokenizer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return ALMTokenizerRecipe(settings, Manifest.read(data), engine=engine)
 
 
+def _dac(folder: Path) -> Codec:
+    from smalti.systems.dac import load_dac
+
+    return load_dac(folder)
+
+
+def _dac_settings() -> type[Settings]:
+    from smalti.systems.dac import DACConfig
+
+    return DACConfig
+
+
+def _dac_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.data.manifest import Manifest
+    from smalti.systems.dac import DACRecipe
+
+    return DACRecipe(settings, Manifest.read(data), engine=engine)
+
+
 def _kmeans(folder: Path) -> Tokenizer:
     from smalti.systems.encoders import named_encoder
     from smalti.systems.kmeans import KMeansConfig, load_kmeans
@@ -173,6 +192,25 @@ def _synthformer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     from smalti.systems.synthformer import synthformer_recipe
 
     return synthformer_recipe(settings, [TokenStore.open(data)], engine=engine)
+
+
+def _melformer(folder: Path) -> FrameLM:
+    from smalti.systems.melformer import load_melformer
+
+    return load_melformer(folder)
+
+
+def _melformer_settings() -> type[Settings]:
+    from smalti.systems.melformer import MelformerConfig
+
+    return MelformerConfig
+
+
+def _melformer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.data.manifest import Manifest
+    from smalti.systems.melformer import MelformerRecipe
+
+    return MelformerRecipe(settings, Manifest.read(data), engine=engine)
 
 
 def _melgpt(folder: Path) -> LanguageModel:
@@ -220,10 +258,12 @@ SYSTEMS: Mapping[str, System] = {
     "mulaw": System(_mulaw),
     "melvqvae": System(_melvqvae, Learning(_melvqvae_settings, _melvqvae_recipe, "manifest")),
     "almtokenizer": System(_almtokenizer, Learning(_almtokenizer_settings, _almtokenizer_recipe, "manifest")),
+    "dac": System(_dac, Learning(_dac_settings, _dac_recipe, "manifest")),
     "matpac": System(_matpac, Learning(_matpac_settings, _matpac_recipe, "manifest")),
     "kmeans": System(_kmeans, Learning(_kmeans_settings, _kmeans_recipe, "manifest", hears=True)),
     "wav2tok": System(_wav2tok, Learning(_wav2tok_settings, _wav2tok_recipe, "manifest")),
     "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
+    "melformer": System(_melformer, Learning(_melformer_settings, _melformer_recipe, "manifest")),
     "melgpt": System(_melgpt, Learning(_melgpt_settings, _melgpt_recipe, "store")),
 }

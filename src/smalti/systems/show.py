@@ -24,9 +24,10 @@ from smalti.core import (
     TokenSpec,
 )
 from smalti.data.manifest import Manifest
-from smalti.features import Vocoder, preset_of
+from smalti.features import FrameLM, MelSettings, Vocoder, preset_of
 from smalti.search import SearchIndex, is_index, load_contents, verify_index
-from smalti.store import SmtReader, TokenStore, load_weights
+from smalti.store import SmtReader, TokenStore, load_weights, read_dac
+from smalti.store.dac_files import MOST_VOCAB
 from smalti.systems.hearing import Heard, View
 from smalti.systems.registry import (
     CONFIG,
@@ -39,7 +40,7 @@ from smalti.systems.registry import (
     system_of,
 )
 from smalti.train import RunFolder
-from smalti.transcode import PictureTokenizer, published_geometry
+from smalti.transcode import UNNAMED, PictureTokenizer, published_geometry
 
 Facts = dict[str, Any]
 
@@ -53,7 +54,7 @@ class SaysItsSize(Protocol):
 
 
 def show(path: Path, audio: Path | None = None, *, view: View | None = None) -> Facts:
-    """Facts about a run, token store, index, .smt file, manifest or recording, by their names on the command line.
+    """Facts about a run, store, index, .smt or .dac file, manifest or recording, by their names on the command line.
 
     Args:
         path: what to describe.
@@ -144,6 +145,9 @@ def _run(path: Path) -> Facts:
         if isinstance(model, LatentLM):
             seconds = model.heard * model.spec.hop / model.spec.sample_rate
             facts["latent"] = {"numbers": model.latent, "heard_seconds": seconds, "target_kl": model.target_kl}
+    if isinstance(model, FrameLM):
+        facts["picture"] = _picture(model.picture)
+    if isinstance(model, LanguageModel | FrameLM):
         facts["labels"] = list(model.schema.labels)
         facts["parameters"] = [asdict(parameter) for parameter in model.schema.parameters]
     return facts
@@ -182,11 +186,11 @@ def _seen(codec: Codec, audio: Path) -> Facts:
 
 
 def _vocoder(run: RunFolder, model: Vocoder) -> Facts:
-    picture = model.picture
-    return {
-        "net": tomllib.loads(run.config())["model"]["net"],
-        "picture": {"preset": preset_of(picture), **asdict(picture)},
-    }
+    return {"net": tomllib.loads(run.config())["model"]["net"], "picture": _picture(model.picture)}
+
+
+def _picture(picture: MelSettings) -> Facts:
+    return {"preset": preset_of(picture), **asdict(picture)}
 
 
 def _token_store(path: Path) -> Facts:
@@ -225,6 +229,20 @@ def _tokens(path: Path) -> Facts:
         }
 
 
+def _dac_file(path: Path) -> Facts:
+    clip = read_dac(path, vocab=MOST_VOCAB)
+    facts = {name: value for name, value in asdict(clip).items() if name != "codes"}
+    return {
+        "codebooks": clip.codes.shape[1],
+        "frames": clip.codes.shape[2],
+        "chunks": clip.chunks,
+        **facts,
+        "audio_seconds": clip.seconds,
+        "file_bitrate": 8 * path.stat().st_size / clip.seconds,
+        "warning": UNNAMED,
+    }
+
+
 def _manifest(path: Path) -> Facts:
     manifest = Manifest.read(path)
     schema = manifest.schema()
@@ -257,6 +275,7 @@ _KINDS: Mapping[str, tuple[Callable[[Path], bool], Callable[[Path], Facts]]] = {
     "index": (is_index, _search_index),
     "store": (_has("index.json"), _token_store),
     "tokens": (lambda path: path.is_file() and path.suffix == ".smt", _tokens),
+    "dac": (lambda path: path.is_file() and path.suffix == ".dac", _dac_file),
     "manifest": (
         lambda path: path.suffix in (".csv", ".parquet") or _has("manifest.csv", "manifest.parquet")(path),
         _manifest,

@@ -10,10 +10,19 @@ from smalti.data.prepare import survey
 from smalti.store import TokenStore
 from smalti.systems.hearing import RunName
 from smalti.systems.registry import find_run, load_codec, load_tokenizer
-from smalti.transcode import TranscodeReport, decode_file, decode_store, encode_file, encode_store
+from smalti.transcode import (
+    DacReport,
+    TranscodeReport,
+    decode_dac,
+    decode_file,
+    decode_store,
+    encode_dac,
+    encode_file,
+    encode_store,
+)
 from smalti.transcode.files import Progress, no_progress
 
-_TOKEN_FILE = ".smt"
+_TOKEN_FILE, _DAC_FILE = ".smt", ".dac"
 
 
 def encode(
@@ -23,41 +32,48 @@ def encode(
     data: Path | None = None,
     to: Path,
     shifts: int = 1,
+    window: float | None = None,
     progress: Progress = no_progress,
-) -> TranscodeReport:
-    """Encode one recording to a .smt file, or any number of them to a token store.
+) -> TranscodeReport | DacReport:
+    """Encode one recording to a .smt or .dac file, or any number of them to a token store.
 
     Args:
         run: a tokenizer's run folder or shipped name, maybe with a rate.
         audio: recordings.
         data: a manifest of recordings, or a folder of them, in place of `audio`.
-        to: where it ends in .smt a file, else a store.
+        to: where it ends in .smt or .dac a file, else a store.
         shifts: tokenisations of each clip of a store, as of `smalti.transcode.encode_store`.
+        window: seconds of a chunk of a .dac file, as of `smalti.transcode.encode_dac`.
         progress: told (done, all).
     Raises:
-        ParameterError: for both or neither of `audio` and `data`, or several recordings for one file.
+        ParameterError: for both or neither of `audio` and `data`, several recordings for one file, or a window of
+            anything but a .dac file.
         DataError: if none can be read.
         StoreError, SpecError: if run or target cannot be used.
     """
     require_one_source(audio, data)
+    if window is not None and to.suffix != _DAC_FILE:
+        raise ParameterError(f"found a window of {window} s for {to}, only .dac files have chunks; leave it out")
     codec = load_tokenizer(run)
-    if to.suffix == _TOKEN_FILE:
+    if to.suffix in (_TOKEN_FILE, _DAC_FILE):
         if len(audio) != 1:
             raise ParameterError(f"{to} holds one recording; give one, or a folder to --to")
+        if to.suffix == _DAC_FILE:
+            return encode_dac(codec, Path(audio[0]), to, window=window, progress=progress)
         return encode_file(codec, Path(audio[0]), to, progress=progress)
     manifest, failed = recordings(audio, data)
     report = encode_store(codec, manifest, to, shifts=shifts, run=find_run(run), progress=progress)
     return report.with_failed(failed)
 
 
-def decode(run: RunName, tokens: Path, *, to: Path, progress: Progress = no_progress) -> TranscodeReport:
-    """Decode a .smt file to a recording, or every clip of a token store to a folder of .wav files.
+def decode(run: RunName, tokens: Path, *, to: Path, progress: Progress = no_progress) -> TranscodeReport | DacReport:
+    """Decode a .smt or .dac file to a recording, or every clip of a token store to a folder of .wav files.
 
     A codec of several rates decodes at that of the tokens.
 
     Args:
         run: the codec's run folder or shipped name, maybe with a vocoder.
-        tokens: what `encode` wrote.
+        tokens: what `encode` wrote, or a .dac file from elsewhere.
         to: a file whose suffix names the format; for a store a folder.
         progress: told (done, all).
     Raises:
@@ -67,6 +83,8 @@ def decode(run: RunName, tokens: Path, *, to: Path, progress: Progress = no_prog
     codec = load_codec(run)
     if tokens.is_dir():
         return decode_store(codec, TokenStore.open(tokens), to, progress=progress)
+    if tokens.suffix == _DAC_FILE:
+        return decode_dac(codec, tokens, to, progress=progress)
     return decode_file(codec, tokens, to, progress=progress)
 
 

@@ -1,6 +1,6 @@
 """Training that survives: one short loop, run folders a person can read, exact resume."""
 
-from smalti.train.adversary import Adversary, Pull
+from smalti.train.adversary import LEAST_SQUARES, Adversary, Pull
 from smalti.train.engine import Engine, EngineSettings
 from smalti.train.interrupts import Interrupted
 from smalti.train.loop import Cadence, FitReport, fit
@@ -13,6 +13,7 @@ from smalti.train.schedule import ResolvedSchedule, Schedule
 from smalti.train.update import set_rate, update
 
 __all__ = [
+    "LEAST_SQUARES",
     "Adversary",
     "BeginsElsewhere",
     "Cadence",

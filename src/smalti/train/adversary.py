@@ -11,7 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from smalti.losses import feature_matching, hinge_discriminator, hinge_generator
+from smalti.losses import (
+    feature_matching,
+    hinge_discriminator,
+    hinge_generator,
+    least_squares_discriminator,
+    least_squares_generator,
+)
 from smalti.nn.verdict import Verdict
 from smalti.train.engine import Engine
 from smalti.train.update import set_rate, update
@@ -20,11 +26,28 @@ FeatureDistance = Callable[[Sequence[Sequence[Tensor]], Sequence[Sequence[Tensor
 
 
 @dataclass(frozen=True, slots=True)
+class Contest:
+    """What a judge and a maker want of the judge's scores.
+
+    Attributes:
+        judge: its loss, of scores of real things and of made ones.
+        maker: its loss, of scores of what it made.
+    """
+
+    judge: Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]
+    maker: Callable[[Sequence[Tensor]], Tensor]
+
+
+HINGE = Contest(hinge_discriminator, hinge_generator)
+LEAST_SQUARES = Contest(least_squares_discriminator, least_squares_generator)
+
+
+@dataclass(frozen=True, slots=True)
 class Pull:
     """How a judge pulls at what was made.
 
     Attributes:
-        adversarial: hinge loss of the maker.
+        adversarial: loss of the maker.
         features: distance of what the judge hears in made and in real things; 0 if it was not shown real ones.
     """
 
@@ -49,6 +72,8 @@ class Adversary:
         betas: tuple[float, float] = (0.5, 0.9),
         clip: float | None = None,
         compare: FeatureDistance = feature_matching,
+        contest: Contest = HINGE,
+        weight_decay: float = 0.0,
     ) -> None:
         """Set the judge up.
 
@@ -60,10 +85,12 @@ class Adversary:
             betas: of its Adam.
             clip: largest norm of its gradient.
             compare: how far apart what it hears in real things (first) and in made ones is.
+            contest: what is wanted of its scores.
+            weight_decay: of its Adam.
         """
         self.discriminator, self._engine, self.start, self._clip = discriminator, engine, start, clip
-        self._compare = compare
-        optimiser = torch.optim.AdamW(discriminator.parameters(), betas=betas, weight_decay=0.0)
+        self._compare, self._contest = compare, contest
+        optimiser = torch.optim.AdamW(discriminator.parameters(), betas=betas, weight_decay=weight_decay)
         self._trained, self.optimiser = engine.setup(discriminator, optimiser)
 
     def active(self, step: int) -> bool:
@@ -89,7 +116,7 @@ class Adversary:
                     features = self._compare(*([verdict.features for verdict in each] for each in (wanted, told)))
         finally:
             self.discriminator.requires_grad_(True)
-        return Pull(hinge_generator([verdict.score for verdict in told]), features)
+        return Pull(self._contest.maker([verdict.score for verdict in told]), features)
 
     def learn(self, made: Tensor, real: Tensor, *, rate: float) -> Mapping[str, float]:
         """One update of the judge; its loss, and its mean scores of real and made things."""
@@ -97,7 +124,7 @@ class Adversary:
         self._trained.train()
         verdicts: Sequence[Verdict] = self._trained(torch.cat([real, made.detach()]))
         good, bad = ([verdict.score.float().split(len(real))[side] for verdict in verdicts] for side in (0, 1))
-        loss = hinge_discriminator(good, bad)
+        loss = self._contest.judge(good, bad)
         update(
             loss,
             parameters=self.discriminator.parameters(),

@@ -39,7 +39,8 @@ class Muon(Optimizer):
         """Nothing is stepped yet.
 
         Args:
-            matrices: two-dimensional weights inside the network; not those that read its input or give its output.
+            matrices: weights inside the network; of more than two axes, as of convolutions, the later ones are taken
+                together. Not those that read its input or give its output.
             others: all other weights.
             lr: learning rate.
             betas: of AdamW.
@@ -69,9 +70,9 @@ class Muon(Optimizer):
         for weight in weights:
             alike[weight.shape].append(weight)
         for shape, members in alike.items():
-            ahead = torch.stack([self._ahead(weight, group["momentum"]) for weight in members])
-            size = group["lr"] * group["rate"] * _LIKE_ADAMW * max(shape) ** 0.5
-            for weight, direction in zip(members, orthogonal(ahead), strict=True):
+            ahead = torch.stack([self._ahead(weight, group["momentum"]).flatten(1) for weight in members])
+            size = group["lr"] * group["rate"] * _LIKE_ADAMW * max(ahead.shape[1:]) ** 0.5
+            for weight, direction in zip(members, orthogonal(ahead).unflatten(2, shape[1:]), strict=True):
                 weight.mul_(1 - group["lr"] * group["rate"] * group["weight_decay"])
                 weight.add_(direction, alpha=-size)
 

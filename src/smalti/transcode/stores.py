@@ -15,6 +15,7 @@ from torch import Tensor
 
 from smalti.audio import read
 from smalti.core import Audio, Codec, DataError, Tokenizer, TokenSpec, fitted
+from smalti.data.given_codes import holds_codes, read_codes
 from smalti.data.manifest import SCHEMA, TRACKS, Manifest
 from smalti.features import is_picture
 from smalti.nn.threads import spread
@@ -23,7 +24,7 @@ from smalti.transcode.files import Progress, no_progress, write_decoded
 from smalti.transcode.names import wav_paths
 from smalti.transcode.pictures import PictureTokenizer, given_picture
 from smalti.transcode.reports import TranscodeReport, report
-from smalti.transcode.versions import RECORDING, SHIFT, versions, write_tracks
+from smalti.transcode.versions import RECORDING, SHIFT, versions, write_version_tracks
 
 TOKENIZER = "tokenizer"
 _RUN = ("config.toml", "weights.safetensors")
@@ -44,7 +45,8 @@ def encode_store(
 ) -> TranscodeReport:
     """Encode the recordings of a manifest into a token store; interrupted, it continues to the same bytes.
 
-    A recording that cannot be read, or is not as long as the manifest says, is listed and left out.
+    A recording that cannot be read, or is not as long as the manifest says, is listed and left out. Of a file of codes
+    (`.dac`) the first codebooks are taken, as many as the tokenizer has.
 
     Args:
         shifts: tokenisations of each training clip, the k-th without its first k · hop / shifts samples.
@@ -59,7 +61,7 @@ def encode_store(
     clips = versions(manifest, spec, shifts=shifts)
     with tempfile.TemporaryDirectory(prefix="smalti-") as folder:
         tracks = Path(folder) / TRACKS
-        moving = write_tracks(manifest, clips, tracks, sample_rate=spec.sample_rate)
+        moving = write_version_tracks(manifest, clips, tracks, sample_rate=spec.sample_rate)
         written = write_store(
             to,
             spec,
@@ -147,9 +149,11 @@ def _encoded(
     def encoded(group: list[dict[str, Any]]) -> list[Tensor | str]:
         found: dict[int, Tensor | str] = {}
         drawn = [place for place, row in enumerate(group) if is_picture(row[RECORDING])]
+        coded = [place for place, row in enumerate(group) if holds_codes(row[RECORDING])]
         for places, read_one, encode in (
             (drawn, partial(_picture, tokenizer), partial(_picture_codes, tokenizer)),
-            ([place for place in range(len(group)) if place not in drawn], _wave, partial(_sound_codes, tokenizer)),
+            (coded, _codes, list[Tensor]),
+            (sorted({*range(len(group))} - {*drawn, *coded}), _wave, partial(_sound_codes, tokenizer)),
         ):
             given = {place: read_one(manifest.root / group[place][RECORDING], group[place], spec) for place in places}
             found |= {place: said for place, said in given.items() if isinstance(said, str)}
@@ -172,6 +176,13 @@ def _picture_codes(tokenizer: Tokenizer, pictures: list[Tensor]) -> list[Tensor]
 
 def _picture(tokenizer: Tokenizer, path: Path, row: dict[str, Any], spec: TokenSpec) -> Tensor | str:
     return given_picture(tokenizer, path, shift=row[SHIFT], samples=row["samples"])
+
+
+def _codes(path: Path, row: dict[str, Any], spec: TokenSpec) -> Tensor | str:
+    try:
+        return read_codes(path, spec, samples=row["samples"])
+    except DataError as error:
+        return str(error)
 
 
 def _wave(path: Path, row: dict[str, Any], spec: TokenSpec) -> Float[Tensor, " sample"] | str:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from jaxtyping import Bool, Int64
 
 from smalti.core import DataError, TokenSpec
-from smalti.data.manifest import TRACKS, Manifest
-from smalti.store import replace_file
+from smalti.data.given_codes import holds_codes
+from smalti.data.manifest import TRACKS, Manifest, write_tracks
+from smalti.data.split import LEARNT
 
 SHIFT, RECORDING = "shift", "recording"
 
@@ -25,6 +25,7 @@ def versions(manifest: Manifest, spec: TokenSpec, *, shifts: int) -> pa.Table:
 
     Beside the manifest's own columns it has `samples` (length at the spec's rate), `shift` (samples left out at the
     beginning: 0, hop/N, 2·hop/N, … of N) and `recording` (its path). Version 512 of `a.wav` has the path `a.wav@512`.
+    What is there as codes already cannot begin elsewhere, and has one version.
 
     Raises:
         DataError: if the manifest does not say how long its recordings are.
@@ -35,12 +36,13 @@ def versions(manifest: Manifest, spec: TokenSpec, *, shifts: int) -> pa.Table:
         raise DataError("the manifest does not say the seconds of each recording; make it with `smalti prepare`")
     length = np.maximum(1, np.rint(manifest.values("seconds") * spec.sample_rate)).astype(np.int64)
     parts = [_version(own, length, 0, np.ones(len(length), bool))]
+    given = np.array([holds_codes(path) for path in own["path"].to_pylist()])
     for shift in sorted({k * spec.hop // shifts for k in range(shifts)} - {0}):
-        parts.append(_version(own, length, shift, _trained(own) & (length > shift)))
+        parts.append(_version(own, length, shift, _trained(own) & (length > shift) & ~given))
     return pa.concat_tables(parts).sort_by("path")
 
 
-def write_tracks(manifest: Manifest, clips: pa.Table, path: Path, *, sample_rate: int) -> bool:
+def write_version_tracks(manifest: Manifest, clips: pa.Table, path: Path, *, sample_rate: int) -> bool:
     """Write the parameters over time of all versions, each from its own beginning; False if there are none."""
     if not (manifest.root / TRACKS).is_file():
         return False
@@ -49,10 +51,7 @@ def write_tracks(manifest: Manifest, clips: pa.Table, path: Path, *, sample_rate
         for clip in clips.select(["path", SHIFT, RECORDING]).to_pylist()
         for row in _tracks(manifest, clip, sample_rate)
     ]
-    values = pa.field("values", pa.list_(pa.float32()))
-    fields = [pa.field("path", pa.string()), pa.field("name", pa.string()), pa.field("rate", pa.float64()), values]
-    with replace_file(path) as temp:
-        pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(fields)), temp)
+    write_tracks(path, rows)
     return True
 
 
@@ -78,4 +77,4 @@ def _trained(table: pa.Table) -> Bool[np.ndarray, " row"]:
     """Whether a row may be learnt from: its split is "train" or not told."""
     if "split" not in table.column_names:
         return np.ones(table.num_rows, bool)
-    return np.array([split in (None, "", "train") for split in table["split"].to_pylist()])
+    return np.array([split in LEARNT for split in table["split"].to_pylist()])

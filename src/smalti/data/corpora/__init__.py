@@ -13,7 +13,7 @@ from smalti.data.corpora.folders import folders
 from smalti.data.corpora.fsd50k import fsd50k
 from smalti.data.corpora.listed import listed
 from smalti.data.corpora.rows import Row
-from smalti.data.corpora.syntex import syntex
+from smalti.data.corpora.syntex import syntex, syntex_labels, syntex_notes
 from smalti.data.corpora.vas import vas, vas_labels
 from smalti.data.corpora.vggsound import vggsound, vggsound_labels
 from smalti.data.corpora.wav2tok import wav2tok
@@ -30,7 +30,14 @@ CORPORA: dict[str, Callable[[Path], list[Row]]] = {
     "wav2tok": wav2tok,
 }
 
-LABELS: dict[str, Callable[[Path], list[str]]] = {"vas": vas_labels, "vggsound": vggsound_labels}
+LABELS: dict[str, Callable[[Path], list[str]]] = {
+    "syntex": syntex_labels,
+    "vas": vas_labels,
+    "vggsound": vggsound_labels,
+}
 """Of corpora whose lists name their classes: all of them, so that a class keeps its number where clips are missing."""
 
-__all__ = ["CORPORA", "LABELS", "Row"]
+NOTES: dict[str, Callable[[Path], list[str]]] = {"syntex": syntex_notes}
+"""Of corpora whose lists may be odd without being wrong: what was taken as meant, a sentence each."""
+
+__all__ = ["CORPORA", "LABELS", "NOTES", "Row"]

@@ -8,6 +8,8 @@ from typing import Any
 
 from smalti.audio import is_recording, shown
 from smalti.core import DataError
+from smalti.data.given_codes import holds_codes
+from smalti.data.sidecars import is_sidecar
 from smalti.features import is_picture, may_hold_log_mel
 
 Row = dict[str, Any]
@@ -43,7 +45,7 @@ def csv_rows(path: Path, names: tuple[str, ...] = ()) -> Iterator[dict[str, str]
 
 def recordings(folder: Path) -> list[str]:
     """Paths of all recordings below a folder, sorted, relative to it; by name or, for unknown suffixes, by content.
-    Mel pictures (`*_mel.npy`) and log-mels (other `*.npy` of 80 bands) stand for their recordings.
+    Mel pictures (`*_mel.npy`), log-mels (other `*.npy` of 80 bands) and codes (`*.dac`) stand for their recordings.
 
     Hidden files and folders are left out, and so are folders that are named like recordings; links to folders are not
     followed.
@@ -62,7 +64,9 @@ def recordings(folder: Path) -> list[str]:
 
 
 def _is_listed(path: Path) -> bool:
-    return is_picture(path) or may_hold_log_mel(path) or is_recording(path)
+    if is_sidecar(path):
+        return False
+    return is_picture(path) or may_hold_log_mel(path) or holds_codes(path) or is_recording(path)
 
 
 def recording_name(path: str) -> str:

@@ -6,18 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet
-
 from smalti.audio import write
 from smalti.core import Audio, Parameter
-from smalti.data.manifest import Manifest
+from smalti.data.manifest import TRACKS, Manifest, write_tracks
 from smalti.data.textures.clips import estimate, render_clip
 from smalti.data.textures.curves import CONTROL_RATE
 from smalti.data.textures.plan import Order, orders
 from smalti.data.textures.scores import Score, score
 from smalti.data.textures.texture import Texture
-from smalti.store import replace_file, write_bytes
+from smalti.store import write_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +146,5 @@ def _write_tables(to: Path, made: Sequence[_Made], columns: Sequence[Parameter])
         "parameters": [asdict(p) for p in columns],
     }
     write_bytes(to / "schema.json", (json.dumps(schema, indent=2) + "\n").encode())
-    values = pa.field("values", pa.list_(pa.float32()))
-    fields = [pa.field("path", pa.string()), pa.field("name", pa.string()), pa.field("rate", pa.int64()), values]
-    tracks = pa.Table.from_pylist([t for m in made for t in m.tracks], schema=pa.schema(fields))
-    with replace_file(to / "tracks.parquet") as temp:
-        pyarrow.parquet.write_table(tracks, temp)
+    write_tracks(to / TRACKS, [track for clip in made for track in clip.tracks])
     Manifest.from_rows([m.row for m in made], to).write(to / "manifest.csv")

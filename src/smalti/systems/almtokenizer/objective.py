@@ -7,33 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smalti.core import ParameterError
-from smalti.features import MelSettings
-from smalti.losses import SpectralDistances, multi_scale_stft, picture_l1, time_l1
+from smalti.losses import multi_scale_stft, picture_l1, time_l1, yardstick
 from smalti.systems.almtokenizer.clips import Crops
 from smalti.systems.almtokenizer.config import LambdasConfig
 from smalti.systems.almtokenizer.net import Rebuilt
-
-_WINDOWS = (512, 2048)
-
-
-def yardstick(sample_rate: int) -> SpectralDistances:
-    """The pictures of `smalti.evaluate.yardstick`."""
-    return SpectralDistances(
-        [
-            MelSettings(
-                sample_rate=sample_rate,
-                n_fft=window,
-                hop=window // 4,
-                bands=80,
-                low_hz=0.0,
-                high_hz=sample_rate / 2,
-                norm="sum",
-                unit="sine",
-                ceiling_db=0.0,
-            )
-            for window in _WINDOWS
-        ]
-    )
 
 
 class Objective:

@@ -18,6 +18,7 @@ from smalti.data.batches import step_generator
 from smalti.data.manifest import Manifest
 from smalti.data.waveforms import beginnings
 from smalti.features import log_mel
+from smalti.losses import yardstick
 from smalti.store import Weights
 from smalti.systems.almtokenizer.clips import Crops, SoundClips
 from smalti.systems.almtokenizer.codec import ALMTokenizer
@@ -26,7 +27,7 @@ from smalti.systems.almtokenizer.held_out import HeldOutScores, as_crops, rebuil
 from smalti.systems.almtokenizer.judging import SoundAdversary
 from smalti.systems.almtokenizer.learning import LearningNet, Learnt
 from smalti.systems.almtokenizer.mae import hide_frames
-from smalti.systems.almtokenizer.objective import Objective, yardstick
+from smalti.systems.almtokenizer.objective import Objective
 from smalti.systems.almtokenizer.stages import ends_of, is_end, level_ends, take_ends
 from smalti.train import Engine, Muon, Samples, Schedule, set_rate, update
 

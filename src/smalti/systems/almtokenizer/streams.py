@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from smalti.audio.limits import MAX_MAGNITUDE
-from smalti.core import DataError, ParameterError
+from smalti.audio import require_sound
+from smalti.core import ParameterError
 from smalti.nn.ring import RingCache
 from smalti.systems.almtokenizer.ends import Past
 from smalti.systems.almtokenizer.net import QueryNet
@@ -48,7 +48,7 @@ class Analysis:
         Raises:
             DataError: if a sample is NaN, infinite or beyond any sense: it would spoil all that comes after it.
         """
-        _require_sound(samples, self._heard, self._net.config.sample_rate)
+        require_sound(samples, self._heard, self._net.config.sample_rate)
         self._heard += samples.shape[1]
         return self._steps(samples)
 
@@ -180,15 +180,6 @@ class ALMDecoderStream:
     def flush(self) -> Float[Tensor, " sample"]:
         """The rest, up to the end of the last window."""
         return self._synthesis.flush()[0].cpu()
-
-
-def _require_sound(samples: Tensor, before: int, sample_rate: int) -> None:
-    if samples.numel() and not bool(samples.abs().amax() <= MAX_MAGNITUDE):  # NaN compares as false
-        row, place = (int(i) for i in (~(samples.abs() <= MAX_MAGNITUDE)).nonzero()[0])
-        where = f"at {(before + place) / sample_rate:.3f} s" + (f" of item {row}" if len(samples) > 1 else "")
-        raise DataError(
-            f"a sample {where} is {float(samples[row, place]):g}, which is no sound; repair or leave it out"
-        )
 
 
 def _block(hop: int, sample_rate: int, batch: int) -> int:

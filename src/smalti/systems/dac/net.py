@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from smalti.quantize.projected import ProjectedResidualQuantizer
 from smalti.systems.dac.config import ModelConfig
+from smalti.systems.dac.spectra import spectral_back, spectral_channels, spectral_front
 
 _DILATIONS = (1, 3, 9)
 _KERNEL = 7
@@ -43,7 +44,7 @@ class Snake(nn.Module):
 
     def forward(self, steps: Float[Tensor, "batch dim step"]) -> Float[Tensor, "batch dim step"]:
         """As many steps as came in."""
-        return steps + (self.alpha * steps).sin().square() / (self.alpha + _TINY)
+        return torch.addcmul(steps, (self.alpha + _TINY).reciprocal(), (self.alpha * steps).sin().square())
 
 
 class ResidualUnit(nn.Module):
@@ -70,7 +71,9 @@ class Encoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         width = config.encoder_width
-        self.stem = nn.Conv1d(1, width, _KERNEL, padding=_KERNEL // 2)
+        self.front = spectral_front(config.fold) if config.fold > 1 else nn.Sequential()
+        heard = _channels(config.fold)
+        self.stem = nn.Conv1d(heard, width, _KERNEL, padding=_KERNEL // 2)
         blocks: list[nn.Module] = []
         for stride in config.strides:
             units = [ResidualUnit(width, dilation=dilation) for dilation in _DILATIONS]
@@ -82,7 +85,7 @@ class Encoder(nn.Module):
 
     def forward(self, samples: Float[Tensor, "batch sample"]) -> Float[Tensor, "batch latent frame"]:
         """Latent frames of waveforms whose length is a multiple of the hop."""
-        return self.last(self.blocks(self.stem(samples[:, None])))
+        return self.last(self.blocks(self.stem(self.front(samples[:, None]))))
 
 
 class Decoder(nn.Module):
@@ -99,8 +102,18 @@ class Decoder(nn.Module):
             units = [ResidualUnit(width, dilation=dilation) for dilation in _DILATIONS]
             blocks.append(nn.Sequential(Snake(2 * width), up, *units))
         self.blocks = nn.Sequential(*blocks)
-        self.last = nn.Sequential(Snake(width), nn.Conv1d(width, 1, _KERNEL, padding=_KERNEL // 2), nn.Tanh())
+        last = nn.Conv1d(width, _channels(config.fold), _KERNEL, padding=_KERNEL // 2)
+        back = spectral_back(config.fold) if config.fold > 1 else ()
+        self.last = nn.Sequential(Snake(width), last, *back, nn.Tanh())
 
     def forward(self, latents: Float[Tensor, "batch latent frame"]) -> Float[Tensor, "batch sample"]:
         """A waveform within ±1."""
-        return self.last(self.blocks(self.stem(latents)))[:, 0]
+        steps = self.blocks(self.stem(latents))
+        # samples need more digits than half precision has
+        with torch.autocast(steps.device.type, enabled=False):
+            return self.last(steps.float())[:, 0]
+
+
+def _channels(fold: int) -> int:
+    """Between the samples and the layers."""
+    return spectral_channels(fold) if fold > 1 else 1

@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from smalti.config import mix
-from smalti.core import Condition, ParameterError, Posterior, Schema, Tokens, TokenSpec
-from smalti.nn.token_lm import TokenStepper, TokenTransformer, refuse_misfits
+from smalti.core import Condition, ParameterError, Posterior, Schema, Stepper, Tokens, TokenSpec
+from smalti.nn.token_lm import TokenTransformer, refuse_misfits
 from smalti.systems.melgpt.config import MelGPTConfig, VAEConfig
 from smalti.systems.melgpt.gpt import build_gpt
 from smalti.systems.melgpt.vae_encoder import ClipEncoder
@@ -72,7 +72,7 @@ class GPTVAE(nn.Module):
         """As of `core.TokenLM`, for a latent in the middle of the prior."""
         return self.at(self._middle()).logits(codes, condition)
 
-    def stepper(self, batch: int) -> TokenStepper:
+    def stepper(self, batch: int) -> Stepper:
         """As of `core.TokenLM`, for a latent in the middle of the prior."""
         return self.at(self._middle()).stepper(batch)
 
@@ -157,9 +157,9 @@ class ClipsOfLatents:
         """
         decoder = self._vae.decoder
         refuse_misfits(self.spec, self.schema, codes, condition)
-        return decoder(codes, condition.labels, condition.values, self._steer(len(codes)))
+        return decoder(codes, condition.labels, condition.values, self._steer(len(codes)), condition.mix)
 
-    def stepper(self, batch: int) -> TokenStepper:
+    def stepper(self, batch: int) -> Stepper:
         """As of `core.TokenLM`; a batch twice as large is the same clips twice, as guidance asks for."""
         return self._vae.decoder.stepper(batch, self._steer(batch))
 

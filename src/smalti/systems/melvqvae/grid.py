@@ -25,6 +25,7 @@ class GridNet(nn.Module):
         rows: of the grid.
         latent: numbers per token frame, the rows one after another.
         left, right: mel frames that `analyse` needs around its own.
+        quick: token frames of the shortest window; pictures are the same whatever it is.
         context: token frames that `synthesise` needs at either side of its own.
     """
 
@@ -43,6 +44,7 @@ class GridNet(nn.Module):
             if len(blocks) != levels:
                 raise ParameterError(f"{len(blocks)} numbers of blocks for {levels} levels; give one for each width")
         self.window, self.rows = config.window, bands // self.stride
+        self.quick = 1
         self.latent = self.rows * config.latent
         self.encoder = nn.Sequential(
             nn.Conv2d(1, widths[0], _PATCH, stride=_PATCH),

@@ -26,6 +26,7 @@ class ImageNet(nn.Module):
         stride: mel frames per token frame, and mel bands per row.
         rows: of the grid.
         latent: numbers per token frame, the rows one after another.
+        quick: the window, which cannot be another.
         left, right, context: none; a window stands alone.
     """
 
@@ -40,7 +41,7 @@ class ImageNet(nn.Module):
         if bands % self.stride:
             raise ParameterError(f"{bands} bands are no multiple of {self.stride}; choose other bands or levels")
         self.window, self.rows = config.window, bands // self.stride
-        self.latent = self.rows * config.latent
+        self.quick, self.latent = self.window, self.rows * config.latent
         self.left = self.right = self.context = 0
         widths = [config.channels * multiplier for multiplier in config.multipliers]
         self.encoder = nn.Sequential(

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.core import Audio, SpecError, Tokens, TokenSpec
-from smalti.features import MelSettings, Vocoder, log_mel, preset_of
+from smalti.features import MelSettings, QuickVocoder, Vocoder, log_mel, preset_of
 from smalti.nn.overlap import Windows
 from smalti.quantize import parameter_count
 from smalti.store import LiveFingerprint
@@ -24,11 +24,13 @@ class MelVQVAE:
     Args:
         autoencoder: what was learnt; put in evaluation mode by whoever passes it.
         vocoder: how pictures become sound.
+        window: token frames that are drawn at once; by default what was learnt with.
     """
 
-    def __init__(self, autoencoder: MelAutoencoder, vocoder: Vocoder) -> None:
+    def __init__(self, autoencoder: MelAutoencoder, vocoder: Vocoder, *, window: int | None = None) -> None:
         self.autoencoder = autoencoder
         self.vocoder = vocoder
+        self._window = window or autoencoder.net.window
         self._fingerprint = LiveFingerprint()
 
     @property
@@ -48,7 +50,12 @@ class MelVQVAE:
                 f"found a vocoder of the picture {found}, wanted one of {wanted}, which this codec draws; take another,"
                 " or name a bridge (--bridge magnitude)"
             )
-        return MelVQVAE(self.autoencoder, vocoder)
+        return MelVQVAE(self.autoencoder, vocoder, window=self._window)
+
+    def quick(self) -> "MelVQVAE":
+        """The same codec, equal tokens, in windows as short as net and vocoder have them."""
+        vocoder = self.vocoder.quick() if isinstance(self.vocoder, QuickVocoder) else self.vocoder
+        return MelVQVAE(self.autoencoder, vocoder, window=self.autoencoder.net.quick)
 
     @property
     def spec(self) -> TokenSpec:
@@ -124,7 +131,7 @@ class MelVQVAE:
 
     def decoder_stream(self) -> "MelDecoderStream":
         """Codes in, audio out."""
-        return MelDecoderStream(self.autoencoder, self.vocoder)
+        return MelDecoderStream(self.autoencoder, self.vocoder, window=self._window)
 
     def _named_by_weights(self) -> str:
         model = self.autoencoder
@@ -173,12 +180,10 @@ class MelEncoderStream:
 class MelDecoderStream:
     """Decodes codes as they come: a window of frames becomes a picture, a window of that becomes sound."""
 
-    def __init__(self, model: MelAutoencoder, vocoder: Vocoder) -> None:
+    def __init__(self, model: MelAutoencoder, vocoder: Vocoder, *, window: int) -> None:
         self._model = model
         net = model.net
-        self._windows = Windows(
-            self._picture, channels=net.latent, window=net.window, left=net.context, right=net.context
-        )
+        self._windows = Windows(self._picture, channels=net.latent, window=window, left=net.context, right=net.context)
         self._vocoder = vocoder.stream()
         self._owed = 0
 

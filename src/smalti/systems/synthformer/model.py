@@ -19,9 +19,14 @@ def build_synthformer(config: SynthformerConfig, *, spec: TokenSpec, schema: Sch
     Raises:
         ParameterError: if the sizes do not fit each other.
     """
-    sizes = config.model.model_dump(exclude={"pattern"})
-    transformer = TransformerSettings(**sizes)
-    return TokenTransformer(spec=spec, schema=schema, pattern=config.model.pattern, transformer=transformer)
+    model = config.model
+    return TokenTransformer(
+        spec=spec,
+        schema=schema,
+        pattern=model.pattern,
+        transformer=TransformerSettings(**model.model_dump(exclude={"pattern", "depth_width"})),
+        depth_width=model.depth_width,
+    )
 
 
 def load_synthformer(folder: Path) -> TokenTransformer:

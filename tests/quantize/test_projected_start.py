@@ -1,0 +1,64 @@
+"""Codes of few dimensions can begin among latents, and begin anew where they fell idle."""
+
+import torch
+
+from smalti.nn.weight_norm import norm_weights
+from smalti.quantize.projected import ProjectedResidualQuantizer
+
+
+def _quantizer() -> ProjectedResidualQuantizer:
+    torch.manual_seed(0)
+    return ProjectedResidualQuantizer(dim=12, codebooks=3, vocab=7, code_dim=4)
+
+
+def _latents() -> torch.Tensor:
+    return 5 * torch.randn(1, 12, 400, generator=torch.Generator().manual_seed(1))
+
+
+def _started(seed: int = 3) -> ProjectedResidualQuantizer:
+    quantizer = _quantizer()
+    quantizer.start(_latents(), generator=torch.Generator().manual_seed(seed))
+    return quantizer
+
+
+def test_codes_placed_among_latents_are_nearer_and_all_in_use() -> None:
+    before, after = (quantizer(_latents()) for quantizer in (_quantizer(), _started()))
+    missed, found = (float((each.vectors - _latents()).square().mean().detach()) for each in (before, after))
+    assert found < 0.6 * float(_latents().square().mean()) < 0.6 * missed
+    assert all(len(row.unique()) == 7 for row in after.codes[0])
+
+
+def test_normed_weights_take_the_same_place() -> None:
+    normed = _quantizer()
+    norm_weights(normed)
+    normed.start(_latents(), generator=torch.Generator().manual_seed(3))
+    torch.testing.assert_close(normed(_latents()).vectors, _started()(_latents()).vectors, rtol=1e-3, atol=1e-3)
+
+
+def test_where_codes_are_placed_depends_on_the_generator_alone() -> None:
+    torch.manual_seed(1)
+    one = _started()
+    torch.manual_seed(2)
+    other = _started()
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_idle_codes_move_to_what_is_left_over_and_the_others_stay() -> None:
+    quantizer = _started()
+    idle = torch.zeros(3, 7, dtype=torch.bool)
+    idle[1, 2] = idle[2, 0] = idle[2, 6] = True
+    before = [layer.codebook.weight.detach().clone() for layer in quantizer.layers]
+    quantizer.restart(_latents(), idle)
+    for layer, place, was in zip(quantizer.layers, idle, before, strict=True):
+        assert torch.equal(layer.codebook.weight[~place], was[~place])
+        assert not bool(torch.isclose(layer.codebook.weight[place], was[place]).any())
+    left = _latents() - quantizer.layers[0].decode(quantizer.layers[0].encode(_latents()))
+    points = quantizer.layers[1].inwards(left)[0].mT
+    assert float((points - quantizer.layers[1].codebook.weight[2]).square().sum(1).min().detach()) < 1e-9
+
+
+def test_nothing_idle_changes_nothing() -> None:
+    quantizer = _started()
+    before = {name: value.clone() for name, value in quantizer.state_dict().items()}
+    quantizer.restart(_latents(), torch.zeros(3, 7, dtype=torch.bool))
+    assert all(torch.equal(value, before[name]) for name, value in quantizer.state_dict().items())
