@@ -27,7 +27,7 @@ from smalti.systems.training import train
 from smalti.systems.transcoding import encode
 
 CLIPS, CODEC_STEPS, STEPS, SHIFTS = 600, 3000, 4000, 2
-SAMPLING = Sampling(top_p=0.95, guidance=2.0, guided="parameters")
+SAMPLING = Sampling(top_p=0.95, field_guidance=(("parameters", 2.0),))
 """Chosen on values and seeds other than those that are reported."""
 
 
