@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smalti.audio.limits import CLIP_SHARE
-from smalti.core import Codec, Condition, LanguageModel, Schema
+from smalti.core import Codec, Condition, LanguageModel, Mix, Schema
 from smalti.evaluate.clips import Generate, Progress, decode_clips
 from smalti.evaluate.movements import MovementSettings
 
@@ -60,8 +60,8 @@ def evaluate_morphs(
 ) -> dict[str, MorphScore]:
     """Scores of passages between labels, by `first → second`.
 
-    In the middle of a clip the first label and its parameters give way to the second and its; every parameter stands in
-    the middle of its range.
+    In the middle third of a clip the first label and its parameters pass into the second and its, by shares that cross
+    in a straight line; every parameter stands in the middle of its range.
 
     Args:
         lm: whose labels they are.
@@ -92,13 +92,21 @@ def _ring(labels: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _passage(schema: Schema, pair: tuple[str, str], *, rows: int, frames: int) -> Condition:
+    """The shares of both labels, and of their parameters, cross in a straight line in the middle third."""
+    first, second = (schema.label_index(label) for label in pair)
+    later = (3 * (torch.arange(frames) + 0.5) / frames - 1).clamp(0, 1)
+    shares = torch.zeros(rows, frames, len(schema.labels))
+    shares[..., first] += 1 - later
+    shares[..., second] += later
     condition = Condition.empty(rows, frames, len(schema.parameters))
-    for label, part in zip(pair, (slice(0, frames // 2), slice(frames // 2, None)), strict=True):
-        condition.labels[:, part] = schema.label_index(label)
-        for index, parameter in enumerate(schema.parameters):
-            if parameter.label in (label, None):
-                condition.values[:, part, index] = 0.5
-    return condition
+    of_values = torch.ones_like(condition.values)
+    for index, parameter in enumerate(schema.parameters):
+        if parameter.label is not None:
+            of_values[..., index] = shares[..., schema.label_index(parameter.label)]
+        if parameter.label in (None, *pair):
+            condition.values[..., index] = 0.5
+    condition.labels[:] = torch.where(later < 0.5, first, second)
+    return Condition(condition.labels, condition.values, Mix(shares, of_values))
 
 
 def _score(sounds: Sequence[Float[Tensor, " _"]], sample_rate: int) -> MorphScore:
