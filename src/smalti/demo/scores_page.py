@@ -15,8 +15,8 @@ _MOVES = (
     "that moves so, through the codec."
 )
 _MORPHS = (
-    "In the middle of each clip one label gives way to the next. A hole is how far the quietest half second of the "
-    "middle third lies below that of both ends."
+    "In the middle third of each clip one label passes into the next. A hole is how far the quietest half second of "
+    "that third lies below that of both ends."
 )
 _CONTINUED = "The first two seconds of real clips were gone on with. A ratio near one is no seam."
 
