@@ -2,9 +2,10 @@
 
 import pytest
 
+from faults.proofs import checkpoints, disks, resuming
 from faults.rows import ROWS, Plant
 
-GROUPS: tuple[list[Plant], ...] = ()
+GROUPS: tuple[list[Plant], ...] = (checkpoints.PLANTS, disks.PLANTS, resuming.PLANTS)
 
 
 def _case(plant: Plant):

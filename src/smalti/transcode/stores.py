@@ -3,7 +3,8 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +20,7 @@ from smalti.data.given_codes import holds_codes, read_codes
 from smalti.data.manifest import SCHEMA, TRACKS, Manifest
 from smalti.features import is_picture
 from smalti.nn.threads import spread
-from smalti.store import TokenStore, replace_folder, write_bytes, write_store
+from smalti.store import TokenStore, refusal, replace_folder, write_bytes, write_store
 from smalti.transcode.files import Progress, no_progress, write_decoded
 from smalti.transcode.names import wav_paths
 from smalti.transcode.pictures import PictureTokenizer, given_picture
@@ -59,8 +60,8 @@ def encode_store(
     """
     begin, spec = time.perf_counter(), tokenizer.spec
     clips = versions(manifest, spec, shifts=shifts)
-    with tempfile.TemporaryDirectory(prefix="smalti-") as folder:
-        tracks = Path(folder) / TRACKS
+    with _scratch() as folder:
+        tracks = folder / TRACKS
         moving = write_version_tracks(manifest, clips, tracks, sample_rate=spec.sample_rate)
         written = write_store(
             to,
@@ -128,6 +129,21 @@ def copy_run(run: Path, target: Path) -> None:
         for name in files:
             (temp / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(run / name, temp / name)
+
+
+@contextmanager
+def _scratch() -> Generator[Path, None, None]:
+    """A folder for what is needed on the way.
+
+    Raises:
+        StoreError: if there is no room for one.
+    """
+    try:
+        made = tempfile.TemporaryDirectory(prefix="smalti-")
+    except OSError as error:
+        raise refusal(error, Path(tempfile.gettempdir()), "a few bytes") from error
+    with made as folder:
+        yield Path(folder)
 
 
 def _keep(source: Path, target: Path) -> None:
