@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ def train(
     part = begin_with(recipe, run, load_path=load_path, resume=resume)
     if engine.is_main:
         keep_beginning(run, part, resume=resume)
-        run = RunFolder.start(out, to_toml(settings), resume=resume, harmless=_HARMLESS)
+        resolved = partial(_resolved, learning)
+        run = RunFolder.start(out, to_toml(settings), resume=resume, harmless=_HARMLESS, resolved=resolved)
         _refuse_other_data(run, data)
         if learning.data == "store":
             copy_tokenizer(data / TOKENIZER, out)
@@ -84,6 +86,11 @@ def train(
         resume=resume,
         progress=progress,
     )
+
+
+def _resolved(learning: Learning, config: str) -> str:
+    """Settings of a run with what they lack of those of now, as they were begun by an older version."""
+    return to_toml(load_settings(learning.settings(), config))
 
 
 def _hears_with(name: str, learning: Learning, encoder: str | Path | None) -> list[str]:
