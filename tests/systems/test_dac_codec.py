@@ -1,11 +1,16 @@
 """DAC block by block: equal to one pass of the net over the whole, at every set of strides, in memory that stays."""
 
+import math
+
 import pytest
 import torch
 
+from smalti.config import load_settings
 from smalti.core import Audio, CodecViews, DataError, LatentCodec, ParameterError, SpecError, StreamingCodec
-from smalti.systems.dac import DAC, DACNet, ModelConfig
+from smalti.quantize import parameter_count
+from smalti.systems.dac import DAC, DACConfig, DACNet, ModelConfig
 from smalti.systems.dac.stages import InRow
+from smalti.systems.registry import find_preset
 
 RATE = 4000
 STRIDES = [(2, 4, 8, 8), (2, 4, 5, 8), (3, 2), (7,), (4, 4, 2)]
@@ -101,6 +106,19 @@ def _last_heard(output: torch.Tensor, given: torch.Tensor) -> int:
 def test_published_decoders_hear_ten_frames_ahead(strides: tuple[int, ...], frames: int) -> None:
     decoder = made(strides).net.decoder
     assert InRow(decoder.children()).ahead(0) == frames
+
+
+@pytest.mark.parametrize(
+    ("preset", "numbers", "kilobits"),
+    [("44khz", 76_620_777, 7.752), ("24khz", 74_653_857, 24.0), ("16khz", 74_141_697, 6.0)],
+)
+def test_published_presets_have_the_published_sizes(preset: str, numbers: int, kilobits: float) -> None:
+    config = load_settings(DACConfig, find_preset(f"dac/{preset}")[1]).model
+    with torch.device("meta"):
+        net = DACNet(config)
+    assert parameter_count(net) == numbers
+    bits = config.codebooks * math.log2(config.vocab) * config.sample_rate / config.hop
+    assert bits == pytest.approx(1000 * kilobits, rel=1e-4)
 
 
 def test_what_a_stream_keeps_does_not_grow() -> None:

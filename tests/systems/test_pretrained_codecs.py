@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from smalti.audio import read
 from smalti.core import Audio, Codec, CodecViews, ParameterError, SpecError, StoreError
 from smalti.systems import load_codec
+from smalti.systems.transcoding import decode, encode
 
 HOPS = {"encodec": 6, "mimi": 24, "dac": 10}
 
@@ -116,3 +118,16 @@ def test_an_encodec_of_chunks_and_channels_is_refused_by_its_word(tmp_path: Path
     (tmp_path / "config.json").write_text(json.dumps(words))
     with pytest.raises(StoreError, match="says audio_channels 2, wanted 1"):
         load_codec(tmp_path)
+
+
+def test_a_store_of_its_tokens_keeps_what_decoding_needs(
+    found: tuple[Path, torch.nn.Module], sounds: Path, tmp_path: Path
+) -> None:
+    recording = sorted(path for path in sounds.rglob("*") if path.suffix in (".wav", ".flac"))[0]
+    report = encode(found[0], [recording], to=tmp_path / "store")
+    assert report.files == 1 and not report.failed
+    decode(tmp_path / "store" / "tokenizer", tmp_path / "store", to=tmp_path / "heard")
+    codec = load_codec(found[0])
+    wanted = codec.decode(codec.encode(read(recording, sample_rate=codec.spec.sample_rate)))
+    heard = read(next((tmp_path / "heard").glob("**/*.wav")))
+    assert heard.samples.shape == wanted.samples.shape and heard.sample_rate == codec.spec.sample_rate

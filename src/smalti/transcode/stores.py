@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from smalti.transcode.versions import RECORDING, SHIFT, versions, write_version_
 TOKENIZER = "tokenizer"
 _RUN = ("config.toml", "weights.safetensors")
 _FILES = (*_RUN, *(f"encoder/{name}" for name in _RUN))  # a tokenizer of clusters keeps the encoder it hears with
+_PRETRAINED = ("config.json", "model.safetensors")  # of a codec of `transformers`
 _SLACK_SECONDS = 0.01  # that a manifest's rounding may be off
 
 
@@ -113,7 +114,7 @@ def copy_tokenizer(run: Path, to: Path) -> None:
     Raises:
         StoreError: if there is no space left.
     """
-    copy_run(run, to / TOKENIZER)
+    _copy(run, to / TOKENIZER, (*_FILES, *_PRETRAINED))
 
 
 def copy_run(run: Path, target: Path) -> None:
@@ -122,7 +123,11 @@ def copy_run(run: Path, target: Path) -> None:
     Raises:
         StoreError: if there is no space left.
     """
-    files = [name for name in _FILES if (run / name).is_file()]
+    _copy(run, target, _FILES)
+
+
+def _copy(run: Path, target: Path, names: Sequence[str]) -> None:
+    files = [name for name in names if (run / name).is_file()]
     if all((target / name).is_file() and _same(run / name, target / name) for name in files):
         return
     with replace_folder(target, size=sum((run / name).stat().st_size for name in files)) as temp:
