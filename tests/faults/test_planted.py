@@ -2,9 +2,10 @@
 
 import pytest
 
+from faults.proofs import load
 from faults.rows import ROWS, Plant
 
-GROUPS: tuple[list[Plant], ...] = ()
+GROUPS: tuple[list[Plant], ...] = (load.PLANTS,)
 
 
 def _case(plant: Plant):
