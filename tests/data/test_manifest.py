@@ -137,6 +137,15 @@ def test_rows_are_chosen_by_position_mask_and_split() -> None:
         manifest.split("trian")
 
 
+def test_rows_of_a_table_in_batches_are_those_of_the_whole() -> None:
+    table = pa.concat_tables([pa.table({"path": [f"{i}.wav" for i in range(n, n + 7)]}) for n in range(0, 28, 7)])
+    manifest, rows = Manifest(table, Path("x")), [27, 0, 13, 0, 14, 7, 6]
+    assert manifest.select(rows).table["path"].to_pylist() == [f"{row}.wav" for row in rows]
+    assert manifest.select([]).rows == 0
+    with pytest.raises((IndexError, pa.ArrowException)):
+        manifest.select([28])
+
+
 def test_parameters_are_numeric_columns_that_vary_within_a_label() -> None:
     schema = Manifest.from_rows([row | {"clip_id": i, "year": 1990 + i} for i, row in enumerate(ROWS)], Path()).schema()
     assert schema.labels == ("rain", "wind")
