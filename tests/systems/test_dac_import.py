@@ -127,7 +127,7 @@ def test_published_layouts_hear_and_sound_as_there(layout: str, spelling: str, t
     check(codec, model, 3)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_published_sizes_hear_and_sound_as_there(layout: str, tmp_path: Path) -> None:
     model = theirs(layout, WIDE, latent=128 if layout == "44khz-16kbps" else 1024)
