@@ -2,10 +2,10 @@
 
 import pytest
 
-from faults.proofs import load
+from faults.proofs import load, stores
 from faults.rows import ROWS, Plant
 
-GROUPS: tuple[list[Plant], ...] = (load.PLANTS,)
+GROUPS: tuple[list[Plant], ...] = (load.PLANTS, stores.PLANTS)
 
 
 def _case(plant: Plant):
