@@ -2,10 +2,10 @@
 
 import pytest
 
-from faults.proofs import checkpoints, disks, load, resuming
+from faults.proofs import checkpoints, disks, load, resuming, stores
 from faults.rows import ROWS, Plant
 
-GROUPS: tuple[list[Plant], ...] = (checkpoints.PLANTS, disks.PLANTS, load.PLANTS, resuming.PLANTS)
+GROUPS: tuple[list[Plant], ...] = (checkpoints.PLANTS, disks.PLANTS, load.PLANTS, resuming.PLANTS, stores.PLANTS)
 
 
 def _case(plant: Plant):
