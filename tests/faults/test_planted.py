@@ -2,10 +2,17 @@
 
 import pytest
 
-from faults.proofs import checkpoints, disks, resuming
+from faults.proofs import changed, checkpoints, disks, memory, not_finite, resuming
 from faults.rows import ROWS, Plant
 
-GROUPS: tuple[list[Plant], ...] = (checkpoints.PLANTS, disks.PLANTS, resuming.PLANTS)
+GROUPS: tuple[list[Plant], ...] = (
+    changed.PLANTS,
+    checkpoints.PLANTS,
+    disks.PLANTS,
+    memory.PLANTS,
+    not_finite.PLANTS,
+    resuming.PLANTS,
+)
 
 
 def _case(plant: Plant):
