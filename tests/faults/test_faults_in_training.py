@@ -1,14 +1,20 @@
 """Group F of the reliability contract, what can happen to a run: killed, asked to end, damaged."""
 
+import math
 from types import SimpleNamespace
 
 import pytest
+import torch
 
-from faults.proofs import checkpoints, resuming
+from faults.proofs import changed, checkpoints, memory, not_finite, resuming
 from journey import TINY_CODEC
 from learners import LEARNERS
+from smalti.config import load_settings
+from smalti.systems import SYSTEMS
+from smalti.systems.registry import find_preset
 from smalti.systems.training import train
 from smalti.systems.transcoding import encode
+from smalti.train import Engine
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +30,7 @@ def given(sounds, tmp_path_factory):
 def command(given, request):
     """Starts the training of a learner as a process."""
     preset, overrides, data, _ = LEARNERS[request.param]
-    brief = [*overrides, "train.steps=24", "cadence.checkpoint=5", "cadence.log=1", "cadence.evaluate=12"]
+    brief = [*overrides, "train.steps=16", "cadence.checkpoint=5", "cadence.log=1", "cadence.evaluate=8"]
 
     def start(run, again):
         resume = ["--resume"] if again else []
@@ -74,3 +80,52 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
 def test_the_command_train_asked_to_end_saves_itself_first(command, tmp_path):
     kept = ("weights.safetensors", "metrics.jsonl")
     resuming.prove_f10(command, tmp_path, kept=kept, begun="checkpoints/step-00000005/SHA256SUMS")
+
+
+@pytest.mark.row("F9")
+def test_a_loss_that_is_not_finite_changes_nothing(tmp_path):
+    not_finite.prove_tiny_f9(tmp_path)
+
+
+@pytest.mark.faults
+@pytest.mark.row("F9")
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("name", [name for name in LEARNERS if name != "kmeans"])  # it has no loss and no network
+def test_no_system_learns_from_a_loss_that_is_not_finite(name, value, given, tmp_path):
+    preset, overrides, data, _ = LEARNERS[name]
+    system, file = find_preset(preset)
+    learning = SYSTEMS[system].learning
+    settings = load_settings(learning.settings(), file, [*overrides, "train.steps=8"])
+    engine = Engine(settings.engine).launch()
+    torch.manual_seed(0)
+    not_finite.prove_f9(learning.recipe(settings, data(given), engine), tmp_path / "run", engine=engine, value=value)
+
+
+@pytest.mark.faults
+@pytest.mark.row("F11")
+def test_a_batch_that_does_not_fit_is_told_with_one_that_does(tmp_path):
+    memory.prove_f11(tmp_path)
+
+
+@pytest.mark.faults
+@pytest.mark.row("F11")
+def test_a_recording_that_does_not_fit_is_named(tmp_path):
+    memory.prove_f11_encode(tmp_path)
+
+
+@pytest.mark.row("F11")
+def test_a_reader_that_dies_ends_the_command(tmp_path):
+    memory.prove_f11_reader(tmp_path)
+
+
+@pytest.mark.row("F12")
+def test_a_run_goes_on_only_as_it_was_begun(tmp_path):
+    changed.prove_f12(tmp_path)
+
+
+@pytest.mark.row("F12")
+@pytest.mark.parametrize("name", LEARNERS)
+def test_no_setting_of_any_system_can_be_changed_unnoticed(name, tmp_path):
+    preset, overrides, *_ = LEARNERS[name]
+    system, file = find_preset(preset)
+    changed.prove_f12_settings(load_settings(SYSTEMS[system].learning.settings(), file, overrides), tmp_path / "run")

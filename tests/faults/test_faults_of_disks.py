@@ -49,7 +49,7 @@ def test_a_disk_that_fills_while_exporting_is_told_at_every_write(codec, tmp_pat
 @pytest.mark.row("F5")
 @pytest.mark.parametrize("suffix", ["smt", "dac"])
 def test_a_disk_that_fills_while_one_recording_is_tokenised_is_told_at_every_write(sounds, tmp_path, suffix):
-    clip = next(sounds.rglob("*.wav"))
+    clip = next(sounds.rglob("*.flac"))
     disks.prove_f5(lambda target: ["encode", "mulaw", clip, "--to", f"{target}.{suffix}"], tmp_path)
 
 
@@ -57,7 +57,7 @@ def test_a_disk_that_fills_while_one_recording_is_tokenised_is_told_at_every_wri
 def test_a_limit_on_the_size_of_files_is_told_as_a_full_disk(sounds, tmp_path):
     disks.prove_f5_sizes(partial(_encode, sounds), tmp_path, sizes=[0, 2000])
     tokens = tmp_path / "a.smt"
-    assert run(["encode", "mulaw", str(next(sounds.rglob("*.wav"))), "--to", str(tokens)]) == 0
+    assert run(["encode", "mulaw", str(next(sounds.rglob("*.flac"))), "--to", str(tokens)]) == 0
     disks.prove_f5_sizes(lambda target: ["decode", "mulaw", tokens, "--to", f"{target}.wav"], tmp_path, sizes=[0, 5000])
 
 

@@ -2,10 +2,19 @@
 
 import pytest
 
-from faults.proofs import checkpoints, disks, load, resuming, stores
+from faults.proofs import changed, checkpoints, disks, load, memory, not_finite, resuming, stores
 from faults.rows import ROWS, Plant
 
-GROUPS: tuple[list[Plant], ...] = (checkpoints.PLANTS, disks.PLANTS, load.PLANTS, resuming.PLANTS, stores.PLANTS)
+GROUPS: tuple[list[Plant], ...] = (
+    changed.PLANTS,
+    checkpoints.PLANTS,
+    disks.PLANTS,
+    load.PLANTS,
+    memory.PLANTS,
+    not_finite.PLANTS,
+    resuming.PLANTS,
+    stores.PLANTS,
+)
 
 
 def _case(plant: Plant):

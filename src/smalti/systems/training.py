@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from smalti.config import load_settings, to_toml
-from smalti.core import ConfigError, ParameterError, StoreError
+from smalti.core import ConfigError, ParameterError, StoreError, lacks_memory
 from smalti.store import write_bytes
 from smalti.systems.beginning import begin_with, keep_beginning
 from smalti.systems.members import CONFIG, ENCODER, SYSTEMS, TOKENIZER, Learning
+from smalti.systems.memory import advice
 from smalti.systems.registry import find_preset, find_run
 from smalti.train import Cadence, Engine, EngineSettings, FitReport, Plans, Recipe, RunFolder, fit
 from smalti.transcode import copy_run, copy_tokenizer
@@ -49,7 +50,8 @@ def train(
         progress: whether to show any, on stderr.
     Raises:
         ConfigError: for an unknown preset or setting, or a run begun with other settings or data.
-        ParameterError: for `load_path` with `resume`, or of a recipe that takes nothing.
+        ParameterError: for `load_path` with `resume`, of a recipe that takes nothing, or if the memory does not
+            suffice; names a batch that fits.
         DataError, StoreError: if data or run folder cannot be used.
     """
     if resume and load_path is not None:
@@ -60,6 +62,28 @@ def train(
         raise ParameterError(f"{name} has nothing to learn; give its name in place of a run")
     settings: Any = load_settings(learning.settings(), file, [*overrides, *_hears_with(name, learning, encoder)])
     engine = Engine(settings.engine).launch()
+    try:
+        return _learn(
+            settings, learning, engine, data=data, out=out, resume=resume, load_path=load_path, progress=progress
+        )
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+    # here, where the error is gone and with it all that the step held
+    raise ParameterError(advice(settings, lambda smaller: learning.recipe(smaller, data, engine)))
+
+
+def _learn(
+    settings: Any,
+    learning: Learning,
+    engine: Engine,
+    *,
+    data: Path,
+    out: Path,
+    resume: bool,
+    load_path: Path | None,
+    progress: bool,
+) -> FitReport:
     recipe = learning.recipe(settings, data, engine)
     if learning.data == "store" and not (data / TOKENIZER / CONFIG).is_file():
         raise StoreError(f"{data} holds no tokenizer to hear its tokens with; encode it again with `smalti encode`")

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.audio import read
-from smalti.core import Audio, Codec, DataError, Tokenizer, TokenSpec, fitted
+from smalti.core import Audio, Codec, DataError, ParameterError, Tokenizer, TokenSpec, fitted, lacks_memory
 from smalti.data.given_codes import holds_codes, read_codes
 from smalti.data.manifest import SCHEMA, TRACKS, Manifest
 from smalti.features import is_picture
@@ -57,6 +57,7 @@ def encode_store(
         progress: told (clips done, clips in all).
     Raises:
         DataError: if the manifest does not say the seconds of each recording.
+        ParameterError: if the memory does not suffice for a recording, all by itself.
         SpecError, StoreError: as `smalti.store.write_store`.
     """
     begin, spec = time.perf_counter(), tokenizer.spec
@@ -168,6 +169,18 @@ def _encoded(
     spec = tokenizer.spec
 
     def encoded(group: list[dict[str, Any]]) -> list[Tensor | str]:
+        try:
+            return together(group)
+        except (MemoryError, RuntimeError) as error:
+            if not lacks_memory(error):
+                raise
+        if len(group) > 1:
+            return [one for row in group for one in encoded([row])]
+        seconds, path = group[0]["samples"] / spec.sample_rate, group[0][RECORDING]
+        said = f"the memory does not suffice for {path} of {seconds:.1f} s"
+        raise ParameterError(f"{said}; cut it in shorter clips, or encode it alone to a .smt file")
+
+    def together(group: list[dict[str, Any]]) -> list[Tensor | str]:
         found: dict[int, Tensor | str] = {}
         drawn = [place for place, row in enumerate(group) if is_picture(row[RECORDING])]
         coded = [place for place, row in enumerate(group) if holds_codes(row[RECORDING])]

@@ -11,6 +11,7 @@ import torch
 
 from faults.damage import files_of, flips, replaced, temps_of
 from faults.kills import ended, forked
+from faults.proofs.clips import some_sounds
 from faults.rows import Plant, figure
 from faults.writes import full_at, size_limit
 from smalti.cli import run
@@ -187,21 +188,14 @@ def _write_in_place(monkeypatch) -> None:
 
 def prove_small_f5(folder: Path) -> None:
     """F5 of one short recording."""
-    import soundfile
-
-    soundfile.write(folder / "a.wav", torch.sin(torch.arange(800) / 9).numpy(), 8000)
+    clip = some_sounds(folder / "sounds", [0.1]) / "0.flac"
     (folder / "out").mkdir()
-    prove_f5(lambda target: ["encode", "mulaw", folder / "a.wav", "--to", target], folder / "out", stride=3)
+    prove_f5(lambda target: ["encode", "mulaw", clip, "--to", target], folder / "out", stride=3)
 
 
 def prove_small_f7(folder: Path) -> None:
     """F7 with few changes."""
-    import soundfile
-
-    for clip in range(9):
-        soundfile.write(folder / f"{clip}.wav", torch.sin(torch.arange(800) / (clip + 2)).numpy(), 8000)
-    (folder / "out").mkdir()
-    prove_f7(folder, folder / "out", changes=8)
+    prove_f7(some_sounds(folder / "sounds", [0.1] * 9), folder / "out", changes=8)
 
 
 PLANTS = [
