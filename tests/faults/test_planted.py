@@ -2,10 +2,10 @@
 
 import pytest
 
-from faults.proofs import load, stores
+from faults.proofs import determinism, load, stores
 from faults.rows import ROWS, Plant
 
-GROUPS: tuple[list[Plant], ...] = (load.PLANTS, stores.PLANTS)
+GROUPS: tuple[list[Plant], ...] = (load.PLANTS, stores.PLANTS, determinism.PLANTS)
 
 
 def _case(plant: Plant):
@@ -14,8 +14,9 @@ def _case(plant: Plant):
 
 
 @pytest.mark.parametrize("plant", [_case(plant) for group in GROUPS for plant in group])
-def test_a_row_fails_where_its_guard_is_switched_off(plant, tmp_path, monkeypatch):
+def test_a_row_fails_where_its_guard_is_switched_off(plant, request, tmp_path, monkeypatch):
     assert plant.row in ROWS
+    given = tmp_path if plant.given == "folder" else request.getfixturevalue("journey")
     plant.off(monkeypatch)
     with pytest.raises((AssertionError, pytest.fail.Exception)):
-        plant.prove(tmp_path)
+        plant.prove(given)

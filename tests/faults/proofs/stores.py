@@ -233,7 +233,7 @@ PLANTS = [
     ),
     Plant(
         "F8",
-        "the share of bad recordings",
+        "exit code 1 where something failed",
         lambda monkeypatch: monkeypatch.setattr("smalti.cli.output.PROBLEMS", 0),
         lambda folder: prove_f8(folder, clips=160),
     ),
