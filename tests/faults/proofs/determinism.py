@@ -108,7 +108,7 @@ def _sound(samples: int, rate: int, seed: int) -> Audio:
 
 
 def _apart(one: torch.Tensor, other: torch.Tensor) -> float:
-    return float((one - other).abs().max()) if one.numel() else 0.0
+    return float((one - other).detach().abs().max()) if one.numel() else 0.0
 
 
 def prove_d3_codec(name: str, codec: Codec, *, files: int = 20) -> None:
@@ -235,6 +235,7 @@ PLANTS = [
         "seeds of the batches",
         lambda monkeypatch: monkeypatch.setattr("smalti.data.batches.mix", _random_seed),
         lambda folder: prove_d1(folder, start=_forked),
+        slow=True,
     ),
     Plant(
         "D2",

@@ -204,5 +204,5 @@ PLANTS = [
         given="journey",
         slow=True,
     ),
-    Plant("L3", "the closing of recordings", _never_close, lambda folder: prove_l3(folder, clips=2000)),
+    Plant("L3", "the closing of recordings", _never_close, lambda folder: prove_l3(folder, clips=2000), slow=True),
 ]
