@@ -54,6 +54,25 @@ def test_labels_have_means_of_their_own() -> None:
     assert [score.label for score in report.per_file] == ["hum", "hum", None]
 
 
+def test_clips_of_one_name_in_a_row_are_pieces_of_one_file() -> None:
+    peer = lambda audio: PeerClip(audio.samples[0] / 4, bits=audio.samples.shape[1])  # noqa: E731
+    apart = evaluate_codec(HalfCodec(), CLIPS, peers={"quiet": peer})
+    pieces = [("long", CLIPS[0][1]), ("long", CLIPS[1][1]), CLIPS[2]]
+    told: list[int] = []
+    joined = evaluate_codec(HalfCodec(), pieces, peers={"quiet": peer}, batch=1, progress=told.append)
+    first, second, third = apart.per_file
+    assert [(one.path, one.seconds) for one in joined.per_file] == [
+        ("long", 19 * SPEC.hop / RATE),
+        ("c", third.seconds),
+    ]
+    for name in ("log_mel_l1_db", "multi_resolution_stft"):
+        mean = (7 * getattr(first, name) + 12 * getattr(second, name)) / 19
+        assert getattr(joined.per_file[0], name) == pytest.approx(mean)
+        assert getattr(joined, name) == pytest.approx((mean + getattr(third, name)) / 2)
+    assert joined.perplexity == apart.perplexity and joined.peers["quiet"].bitrate == apart.peers["quiet"].bitrate
+    assert told == [1, 1, 2] and joined.files == 2
+
+
 def test_a_peer_stands_beside_on_the_same_files() -> None:
     peer = lambda audio: PeerClip(audio.samples[0], bits=3 * audio.samples.shape[1])  # noqa: E731
     report = evaluate_codec(HalfCodec(), CLIPS, peers={"plain": peer})

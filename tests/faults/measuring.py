@@ -55,6 +55,11 @@ def open_files() -> int:
     return len([*Path("/proc/self/fd").iterdir()]) - 1
 
 
+def most_memory() -> float:
+    """The peak of this process since the last `Growth` began, in MiB."""
+    return _kib("VmHWM") / 1024
+
+
 def _kib(name: str) -> int:
     line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(f"{name}:"))
     return int(line.split()[1])

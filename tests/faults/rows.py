@@ -7,7 +7,7 @@ switch it off, and `test_planted.py` sees the proof of its row fail there.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -147,12 +147,14 @@ class Plant:
         row: whose proof it is.
         guard: what is switched off, in words.
         off: switches it off until the test is over.
-        prove: the row's proof in a small size, given an empty folder.
+        prove: the row's proof in a small size, given an empty folder, or the smallest journey.
+        given: which of these.
         slow: whether it takes longer than a few seconds; then only `make faults` runs it.
     """
 
     row: str
     guard: str
     off: Callable[[pytest.MonkeyPatch], object]
-    prove: Callable[[Path], object]
+    prove: Callable[[Any], object]
+    given: Literal["folder", "journey"] = "folder"
     slow: bool = False

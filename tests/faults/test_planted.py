@@ -1,19 +1,17 @@
 """Proof of the proofs: with a guard of the product switched off, the row that needs it is seen failing."""
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 import pytest
 
-from faults.proofs import changed, checkpoints, disks, load, memory, not_finite, resuming, stores
+from faults import proofs
 from faults.rows import ROWS, Plant
 
-GROUPS: tuple[list[Plant], ...] = (
-    changed.PLANTS,
-    checkpoints.PLANTS,
-    disks.PLANTS,
-    load.PLANTS,
-    memory.PLANTS,
-    not_finite.PLANTS,
-    resuming.PLANTS,
-    stores.PLANTS,
+GROUPS: tuple[list[Plant], ...] = tuple(
+    import_module(f"faults.proofs.{found.name}").PLANTS
+    for found in iter_modules(proofs.__path__)
+    if hasattr(import_module(f"faults.proofs.{found.name}"), "PLANTS")
 )
 
 
@@ -23,8 +21,9 @@ def _case(plant: Plant):
 
 
 @pytest.mark.parametrize("plant", [_case(plant) for group in GROUPS for plant in group])
-def test_a_row_fails_where_its_guard_is_switched_off(plant, tmp_path, monkeypatch):
+def test_a_row_fails_where_its_guard_is_switched_off(plant, request, tmp_path, monkeypatch):
     assert plant.row in ROWS
+    given = tmp_path if plant.given == "folder" else request.getfixturevalue("journey")
     plant.off(monkeypatch)
     with pytest.raises((AssertionError, pytest.fail.Exception)):
-        plant.prove(tmp_path)
+        plant.prove(given)

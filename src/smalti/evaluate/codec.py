@@ -2,12 +2,14 @@
 
 Conventions: the yardstick is `log_mel_l1_db`, meant over files; perplexity and usage count the true frames of all
 files; a real-time factor is seconds of work of one thread per second of audio, so below one is faster than real time.
+Clips of one name that follow each other are pieces of one file, whose distances are their means, weighed by length.
 """
 
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from statistics import fmean
 from typing import Any
 
@@ -25,6 +27,7 @@ from smalti.nn.threads import spread
 from smalti.quantize import codebook_usage, perplexity
 
 Clip = tuple[str, Audio]
+_MOST_SECONDS = 60  # of sound heard together, unless one clip alone is longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +101,11 @@ def evaluate_codec(
 
     Args:
         codec: any codec.
-        clips: names and audio of one row each at the codec's rate; read once, `batch` at a time.
+        clips: names and audio of one row each at the codec's rate; read once, `batch` at a time and about a minute.
         labels: of some or all names.
         peers: other codecs to hear on the same clips, such as {"opus_6k": opus_peer(6000)}.
         batch: clips encoded together.
-        progress: told the number of clips done after each batch.
+        progress: told the number of files done, or begun, after each batch.
     Raises:
         SpecError: if a clip is at another rate.
         DataError: if there is no clip, or one without samples.
@@ -116,7 +119,7 @@ def evaluate_codec(
     for heard in spread(hear, _groups(clips, batch)):
         tally.add(heard, labels or {})
         if progress:
-            progress(len(tally.files))
+            progress(len(tally.spans()))
     if not tally.files:
         raise DataError("found no clip to evaluate; give one or more")
     return tally.report(codec)
@@ -191,39 +194,64 @@ class _Tally:
             self.distances[name].append(distance)
             self.bits[name] += bits
 
+    def spans(self) -> list[list[int]]:
+        """Which clips are of one file."""
+        return [[*span] for _, span in groupby(range(len(self.files)), lambda place: self.files[place].path)]
+
     def report(self, codec: Codec) -> CodecReport:
-        seconds = sum(file.seconds for file in self.files)
+        seconds, spans = sum(file.seconds for file in self.files), self.spans()
+        lengths = [[self.files[place].seconds for place in span] for span in spans]
+        files = [_joined([self.files[place] for place in span]) for span in spans]
         codes = torch.cat(self.codes, dim=1)
-        drawn = [file.picture_l1_db for file in self.files if file.picture_l1_db is not None]
+        drawn = [file.picture_l1_db for file in files if file.picture_l1_db is not None]
         by_label: defaultdict[str, list[float]] = defaultdict(list)
-        for file in self.files:
+        for file in files:
             if file.label is not None:
                 by_label[file.label].append(file.log_mel_l1_db)
         return CodecReport(
-            files=len(self.files),
+            files=len(files),
             audio_seconds=seconds,
-            log_mel_l1_db=fmean(file.log_mel_l1_db for file in self.files),
-            multi_resolution_stft=fmean(file.multi_resolution_stft for file in self.files),
+            log_mel_l1_db=fmean(file.log_mel_l1_db for file in files),
+            multi_resolution_stft=fmean(file.multi_resolution_stft for file in files),
             picture_l1_db=fmean(drawn) if drawn else None,
             perplexity=perplexity(codes, codec.spec.vocab).tolist(),
             codebook_usage=codebook_usage(codes, codec.spec.vocab).tolist(),
             bitrate=codec.spec.bitrate,
             encode_real_time_factor=self.encode_seconds / seconds,
             decode_real_time_factor=self.decode_seconds / seconds,
-            per_file=self.files,
+            per_file=files,
             by_label={label: fmean(found) for label, found in sorted(by_label.items())},
             peers={
-                name: PeerScore(log_mel_l1_db=fmean(found), bitrate=self.bits[name] / seconds)
+                name: PeerScore(
+                    log_mel_l1_db=fmean(
+                        fmean([found[place] for place in span], weights)
+                        for span, weights in zip(spans, lengths, strict=True)
+                    ),
+                    bitrate=self.bits[name] / seconds,
+                )
                 for name, found in self.distances.items()
             },
         )
+
+
+def _joined(pieces: list[FileScore]) -> FileScore:
+    """The score of a file from those of its pieces."""
+    lengths = [piece.seconds for piece in pieces]
+    drawn = [piece.picture_l1_db for piece in pieces if piece.picture_l1_db is not None]
+    return replace(
+        pieces[0],
+        log_mel_l1_db=fmean([piece.log_mel_l1_db for piece in pieces], lengths),
+        multi_resolution_stft=fmean([piece.multi_resolution_stft for piece in pieces], lengths),
+        picture_l1_db=fmean(drawn, lengths) if drawn else None,
+        seconds=sum(lengths),
+    )
 
 
 def _groups(clips: Iterable[Clip], size: int) -> Iterator[list[Clip]]:
     group: list[Clip] = []
     for name, audio in clips:
         group.append((name, audio.items()[0] if len(audio.lengths) == 1 else audio))
-        if len(group) == size:
+        if len(group) == size or sum(one.seconds for _, one in group) >= _MOST_SECONDS:
             yield group
             group = []
     if group:

@@ -16,7 +16,7 @@ from smalti.nn.griffin_lim import GriffinLimVocoder
 from smalti.systems.hearing import RunName
 from smalti.systems.registry import load_codec, load_vocoder
 from smalti.systems.show import SaysItsSize
-from smalti.systems.sources import held_rows, sounds
+from smalti.systems.sources import held_rows, sound_pieces, sounds
 from smalti.transcode.files import Progress, no_progress
 
 _OPUS = {"opus_6k": 6000, "opus_8k": 8000}  # bit/s
@@ -24,6 +24,8 @@ _OPUS = {"opus_6k": 6000, "opus_8k": 8000}  # bit/s
 
 def score_codec(run: RunName, data: Path, *, split: str = "", progress: Progress = no_progress) -> dict[str, Any]:
     """Scores of a codec on recordings, beside Opus at 6 and 8 kbit/s; recordings that cannot be read are listed.
+
+    Of a recording longer than a minute, each minute is heard anew; its distances are their means.
 
     Args:
         run: a codec's run folder or shipped name, maybe with a rate or a vocoder.
@@ -37,8 +39,8 @@ def score_codec(run: RunName, data: Path, *, split: str = "", progress: Progress
     begin = time.perf_counter()
     codec, manifest = load_codec(run), held_rows(Manifest.read(data), split)
     failed: list[dict[str, str]] = []
-    clips = _clips(manifest, codec.spec.sample_rate, failed)
     names = manifest.table["path"].to_pylist()
+    clips = ((names[row], audio) for row, audio in sound_pieces(manifest, codec.spec.sample_rate, failed))
     labels = {name: label for name, label in zip(names, manifest.labels(), strict=True) if label}
     peers = {name: peer for name, rate in _OPUS.items() if (peer := opus_peer(rate))}
     report = evaluate_codec(

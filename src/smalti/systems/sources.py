@@ -1,11 +1,14 @@
 """Recordings of a manifest one by one, those that cannot be read listed."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
-from smalti.audio import read
+from smalti.audio import blocks, inspect, read
 from smalti.core import Audio, DataError
 from smalti.data.manifest import Manifest
+
+_PIECE_SECONDS = 60
 
 
 def held_rows(manifest: Manifest, split: str = "") -> Manifest:
@@ -25,6 +28,19 @@ def sounds(manifest: Manifest, sample_rate: int, failed: list[dict[str, str]]) -
     """Row and sound of every recording that can be read, at this rate; path and reason of the others go to `failed`."""
     names = [str(name) for name in manifest.table["path"].to_pylist()]
     yield from files(manifest.paths(), sample_rate, failed, names=names)
+
+
+def sound_pieces(manifest: Manifest, sample_rate: int, failed: list[dict[str, str]]) -> Iterator[tuple[int, Audio]]:
+    """The same a minute at a time, so that an hour needs no more memory: a long recording comes in several pieces."""
+    for row, path in enumerate(manifest.paths()):
+        try:
+            source = blocks(path, sample_rate=sample_rate, block_seconds=_PIECE_SECONDS)
+            begin = [block for _, block in zip(range(2), source, strict=False)]
+            if len(begin) > 1:
+                inspect(path)  # what breaks off in the middle is left out as a whole
+            yield from ((row, Audio.single(block, sample_rate)) for block in chain(begin, source))
+        except DataError as error:
+            failed.append({"path": str(manifest.table["path"][row].as_py()), "reason": str(error)})
 
 
 def files(

@@ -1,23 +1,30 @@
-"""Rows L1 and L3: a million clips in a manifest, ten thousand in one run."""
+"""Rows L1 to L3: a million clips in a manifest, an hour in one file, ten thousand clips in one run."""
 
 import os
 import random
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import soundfile
+import torch
 
-from faults.measuring import Growth, alone, open_files
+from faults.measuring import Growth, alone, most_memory, open_files
 from faults.rows import Plant, figure
-from smalti.audio import reading
+from journey import Journey
+from smalti.audio import AudioWriter, reading
 from smalti.core import Audio, Tokens
 from smalti.data import tables
 from smalti.data.batches import choose_clips
 from smalti.data.manifest import Manifest
+from smalti.store import read_smt
 from smalti.systems import load_codec
-from smalti.transcode import encode_store
+from smalti.systems.scores import score_codec
+from smalti.transcode import decode_file, encode_file, encode_store
 
 _LABELS, _EVERY = 50, 256  # clips between two looks at a run: a shard
 
@@ -55,6 +62,63 @@ def _opened(folder: Path) -> dict[str, float]:
     for row in (generator.randrange(manifest.rows) for _ in range(10_000)):
         assert f"{row:07d}" in manifest.path(row).name
     return {"open": between - begin, "looks": time.process_time() - between, "mib": growth.mib}
+
+
+def prove_l2(name: str, run: Path, folder: Path, *, minutes: tuple[int, int] = (10, 60)) -> None:
+    """Encode, decode and evaluate a long recording and a longer one that begins like it."""
+    found = []
+    for length in minutes:
+        path = folder / f"{length}.wav"
+        _write_sound(path, length)
+        found.append(alone(lambda path=path: _long(run, path), folder / f"L2-{length}"))
+    short, long = (read_smt(folder / f"{length}.smt").codes[0] for length in minutes)
+    second = short.shape[1] // (60 * minutes[0])  # the last one has heard the silence behind the shorter file
+    settled = short.shape[1] - second
+    assert torch.equal(short[:, :settled], long[:, :settled]), "a longer file begins with other tokens"
+    peaks = [max(one["growth"].values()) for one in found]
+    totals = [one["most"] for one in found]
+    measured = f"{name}: {minutes[0]} min +{peaks[0]:.0f} MB, {minutes[1]} min +{peaks[1]:.0f} MB"
+    assert max(peaks) <= 300 and totals[1] <= 1.1 * totals[0], f"{measured}, in all {totals} MB; {found}"
+    assert all(one["written early"] for one in found), "nothing was written before the end"
+    figure("L2", f"{measured} over the model; {settled} tokens equal")
+
+
+def _long(run: Path, path: Path) -> dict[str, Any]:
+    codec, tokens, to = load_codec(run), path.with_suffix(".smt"), path.with_suffix(".out.wav")
+    _write_sound(path.with_suffix(".warm.wav"), 0.2)
+    sizes: list[int] = []
+
+    def look(done: int, total: int) -> None:
+        sizes.append(sum(one.stat().st_size for one in path.parent.glob(f".smalti-tmp-*{to.name}")))
+
+    def work(path: Path, tokens: Path, to: Path) -> dict[str, Callable[[], object]]:
+        one = Manifest.from_rows([{"path": path.name}], path.parent)
+        one.write(path.with_suffix(".csv"))
+        return {
+            "encode": lambda: encode_file(codec, path, tokens),
+            "decode": lambda: decode_file(codec, tokens, to, progress=look),
+            "evaluate": lambda: score_codec(run, path.with_suffix(".csv")),
+        }
+
+    warm = path.with_suffix(".warm.wav")
+    for step in work(warm, warm.with_suffix(".smt"), warm.with_suffix(".out.wav")).values():
+        step()
+    sizes.clear()
+    growth, most = dict[str, float](), list[float]()
+    for name, step in work(path, tokens, to).items():
+        begin = Growth()
+        step()
+        growth[name] = begin.mib
+        most.append(most_memory())
+    return {"growth": growth, "most": max(most), "written early": any(sizes[: len(sizes) // 2])}
+
+
+def _write_sound(path: Path, minutes: float) -> None:
+    """Bursts of noise at 44.1 kHz, block by block; a shorter file is the beginning of a longer one."""
+    noise = torch.randn(10 * 44_100, generator=torch.Generator().manual_seed(0)) * 0.1
+    with AudioWriter(path, 44_100) as writer:
+        for block in range(max(1, round(minutes * 6))):
+            writer.push(noise.roll(997 * block) * (0.2 + 0.8 * (block * 7 % 11) / 11))
 
 
 def prove_l3(folder: Path, *, clips: int = 10_000) -> None:
@@ -112,6 +176,11 @@ def _never_close(monkeypatch) -> None:
     monkeypatch.setattr(reading.AudioFile, "__exit__", lambda self, *error: kept.append(self))
 
 
+def _prove_l2_briefly(journey: Journey) -> None:
+    with TemporaryDirectory() as folder:
+        prove_l2("dac", journey.dac, Path(folder), minutes=(1, 12))
+
+
 PLANTS = [
     Plant(
         "L1",
@@ -127,5 +196,13 @@ PLANTS = [
         prove_l1,
         slow=True,
     ),
-    Plant("L3", "the closing of recordings", _never_close, lambda folder: prove_l3(folder, clips=2000)),
+    Plant(
+        "L2",
+        "hearing a minute at a time",
+        lambda monkeypatch: monkeypatch.setattr("smalti.systems.sources._PIECE_SECONDS", 10**6),
+        _prove_l2_briefly,
+        given="journey",
+        slow=True,
+    ),
+    Plant("L3", "the closing of recordings", _never_close, lambda folder: prove_l3(folder, clips=2000), slow=True),
 ]

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from faults import tiny_recipe
 from faults.damage import files_of, temps_of
 from faults.kills import dies, ended, forked
 from faults.rows import Plant, figure
+from smalti.audio import reading
 from smalti.cli import run
 from smalti.core import StoreError, Tokens, TokenSpec
 from smalti.data.manifest import Manifest
@@ -197,6 +199,17 @@ def _in_place(monkeypatch) -> None:
     monkeypatch.setattr("smalti.store.atomic._remove", lambda path: None)
 
 
+def _promise_nothing(monkeypatch) -> None:
+    """What a header says of the length of its sound is not held against anything."""
+    examine = reading._examine
+
+    def examined(file, *, whole):
+        claims, decoder = examine(file, whole=whole)
+        return replace(claims, flags=(), frames=None), decoder
+
+    monkeypatch.setattr(reading, "_examine", examined)
+
+
 def _refuse_any_lock(monkeypatch) -> None:
     """As locks are often made: a file that is there is somebody's."""
 
@@ -222,7 +235,7 @@ PLANTS = [
     Plant(
         "F8",
         "the length that a header promises",
-        lambda monkeypatch: monkeypatch.setattr("smalti.audio.reading.AudioFile._promised", lambda self: 0),
+        _promise_nothing,
         lambda folder: prove_f8(folder, clips=160),
     ),
     Plant(
@@ -233,8 +246,9 @@ PLANTS = [
     ),
     Plant(
         "F8",
-        "the share of bad recordings",
+        "exit code 1 where something failed",
         lambda monkeypatch: monkeypatch.setattr("smalti.cli.output.PROBLEMS", 0),
         lambda folder: prove_f8(folder, clips=160),
+        slow=True,
     ),
 ]
