@@ -7,6 +7,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
+import pytest
 import torch
 
 from faults.damage import files_of, flips, replaced, temps_of
@@ -177,7 +178,7 @@ def _require_mended(store: Path, encode: list[str], name: str, whole: dict[str, 
     assert touched in ([], [name]), f"{touched} written, wanted {name} alone"
 
 
-def _write_in_place(monkeypatch) -> None:
+def _write_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
     def in_place(path: Path, *, size: int | None = None) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
