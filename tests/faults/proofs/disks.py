@@ -2,8 +2,11 @@
 
 import io
 import random
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from unittest import mock
 
@@ -92,15 +95,13 @@ def prove_f5_sizes(command: Callable[[Path], Sequence[object]], folder: Path, *,
     figure("F5", f"limits of {', '.join(map(str, sizes))} bytes told")
 
 
-def prove_f5_stdout(command: Sequence[object]) -> None:
+def prove_f5_stdout(*command: object) -> None:
     """What a command says goes to /dev/full."""
-
-    def work() -> None:
-        with Path("/dev/full").open("w") as full, redirect_stdout(full):
-            raise SystemExit(run([str(word) for word in command]))
-
-    code = ended(forked(work))
-    assert code == _FULL, f"exit {code}"
+    words = [sys.executable, "-c", "from smalti.cli import main; main()", *map(str, command)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert done.returncode == _FULL, f"exit {done.returncode}, said {done.stderr!r}"
+    assert re.fullmatch(r"smalti: no space left to write standard output: it needs \d+ bytes; .*\n", done.stderr)
     figure("F5", "/dev/full told")
 
 
