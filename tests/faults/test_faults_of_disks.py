@@ -22,7 +22,7 @@ def _encode(sounds, target):
 
 
 def _train(sounds, target):
-    brief = [*TINY_KMEANS, "train.steps=2", "cadence.checkpoint=1"]
+    brief = [*TINY_KMEANS, "train.steps=2", "cadence.checkpoint=1", "cadence.evaluate=2"]
     return ["train", "kmeans", "--data", sounds, "--out", target, *brief]
 
 

@@ -23,6 +23,7 @@ from smalti.core import StoreError
 from smalti.store import TokenStore, atomic, load_latest, shards, verify
 
 _APPENDED = ("metrics.jsonl", "events/")  # logs, of which a resumed run forgets the last lines
+_REPLACED = "latest"  # may still be that of an earlier checkpoint, which `finds` has to look at
 _FULL = 3  # exit code
 
 
@@ -56,7 +57,8 @@ def prove_f5(
         for word in ("no space left", "bytes", str(folder)):
             assert word in said.getvalue(), f"{where}, without {word!r}"
         assert temps_of(folder) == [], f"{where}: left {temps_of(folder)}"
-        parts = [name for name, data in _kept(target).items() if wanted.get(name) != data]
+        made = {name: data for name, data in _kept(target).items() if name != _REPLACED}
+        parts = [name for name, data in made.items() if wanted.get(name) != data]
         assert parts == [], f"{where}: parts of {parts}"
         finds(target)
         assert run([str(word) for word in (*command(target), *again)]) == 0, where
