@@ -70,6 +70,11 @@ def test_a_run_asked_to_end_saves_itself_first(tmp_path):
 
 
 @pytest.mark.row("F10")
+def test_a_store_asked_to_end_goes_on_to_the_same_bytes(tmp_path):
+    resuming.prove_f10_tokens(tmp_path)
+
+
+@pytest.mark.row("F10")
 def test_a_second_ctrl_c_ends_at_once(tmp_path):
     resuming.prove_second_ctrl_c(tmp_path)
 

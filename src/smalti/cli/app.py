@@ -71,7 +71,12 @@ def main() -> NoReturn:
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     if _DEBUG not in sys.argv:
         hear_warnings()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:  # told already; the interpreter shall not try again and end with a code of its own
+        _forget_stdout()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -83,7 +88,7 @@ def run(arguments: Sequence[str]) -> int:
             raise KeyboardInterrupt
         return code
     except BrokenPipeError:  # the reader has left, as `head` does: nothing more to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_stdout()
         return DONE
     except (Exception, KeyboardInterrupt, Terminated) as error:
         if len(given) < len(arguments):
@@ -91,6 +96,10 @@ def run(arguments: Sequence[str]) -> int:
         code, message = explain(error)
         say(f"smalti: {message}")
         return code
+
+
+def _forget_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _app() -> typer.Typer:

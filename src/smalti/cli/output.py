@@ -10,6 +10,7 @@ from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
@@ -113,7 +114,14 @@ def finish(result: Any, *, json: bool, aside: bool = False) -> None:
     """
     shown: dict[str, Any] = _plain(result)
     text = json_text.dumps(shown, allow_nan=False) if json else "\n".join(_lines(shown))
-    typer.echo(text, file=sys.stderr if aside else _results.get(sys.stdout))
+    try:
+        typer.echo(text, file=sys.stderr if aside else _results.get(sys.stdout))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        from smalti.store import refusal  # here, as it imports torch
+
+        raise refusal(error, Path("standard output"), f"{len(text.encode())} bytes") from error
     if shown.get("failed") or shown.get("damaged"):
         raise typer.Exit(PROBLEMS)
 

@@ -20,7 +20,7 @@ from smalti.cli.output import hear_warnings
 from smalti.config import Settings, differences, to_toml
 from smalti.core import ConfigError
 from smalti.systems import training
-from smalti.train import RunFolder, runs
+from smalti.train import RunFolder, loop, runs
 
 _HARMLESS = ("cadence.", "engine.")
 _LINE = re.compile(r"([\w-]+) = (.+)")

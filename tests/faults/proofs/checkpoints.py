@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+import pytest
 import torch
 
 from faults.damage import cuts, flips, replaced, temps_of
@@ -136,16 +137,16 @@ def _in_place(path: Path, *, size: int | None = None) -> Iterator[Path]:
     yield path
 
 
-def _never_clean(monkeypatch) -> None:
+def _never_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "clean_temps", lambda folder: [])
     monkeypatch.setattr(atomic, "clean_temps", lambda folder: [])
 
 
-def _believe(monkeypatch) -> None:
+def _believe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "damaged", lambda folder: [])
 
 
-def _believe_the_name(monkeypatch) -> None:
+def _believe_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     candidates = checkpoint._candidates
     monkeypatch.setattr(checkpoint, "_candidates", lambda run: [next(candidates(run))])
 

@@ -6,14 +6,21 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
 
 from faults import tiny_recipe
 from faults.damage import files_of
 from faults.kills import ended, forked, prove_resume_of
+from faults.proofs.clips import some_sounds
+from faults.proofs.disks import small_shards
 from faults.rows import Plant, figure
 from smalti.cli import app
 from smalti.store import load_latest
 from smalti.train import interrupts, logs, loop
+from smalti.transcode import stores
 
 _CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
 
@@ -86,6 +93,21 @@ def prove_tiny_f10(folder: Path) -> None:
     prove_f10(tiny_training, folder, kept=kept, begun="metrics.jsonl")
 
 
+def prove_f10_tokens(folder: Path) -> None:
+    """F10 of a command that encodes sixteen clips, each read slowly until it is asked to end."""
+    sounds, read = some_sounds(folder / "sounds", [0.2] * 16), stores.read
+
+    def slowly(*given: Any, **named: Any) -> Any:
+        time.sleep(0.1)
+        return read(*given, **named)
+
+    def start(target: Path, again: bool) -> int:
+        with mock.patch.object(stores, "read", read if again or target.name == "whole" else slowly), small_shards():
+            return commanded("encode", "mulaw", "--data", sounds, "--to", target)
+
+    prove_f10(start, folder, kept=(), begun="shard-00000.safetensors")
+
+
 def prove_second_ctrl_c(folder: Path) -> None:
     """What does not come to the end of its step is ended by another Ctrl-C."""
 
@@ -113,7 +135,11 @@ def _wait_for(path: Path, child: int) -> None:
         time.sleep(0.002)
 
 
-def _keep_handlers(monkeypatch) -> None:
+def _default_sigterm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_terminate", signal.SIG_DFL)
+
+
+def _keep_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A first signal leaves the handlers as they are, so that a second one only asks again."""
     real = signal.signal
     calls = []
@@ -146,5 +172,6 @@ PLANTS = [
         lambda monkeypatch: monkeypatch.setattr(loop, "save_latest", lambda *rest: None),
         prove_tiny_f10,
     ),
+    Plant("F10", "ending as terminated", _default_sigterm, prove_f10_tokens),
     Plant("F10", "letting a second signal through", _keep_handlers, prove_second_ctrl_c, slow=True),
 ]
