@@ -26,6 +26,7 @@ from smalti.nn.token_lm import TokenTransformer
 from smalti.play import NullDevice, Played, SoundQueue, play
 from smalti.systems.almtokenizer import ALMTokenizer, ALMTokenizerConfig
 from smalti.systems.almtokenizer.net import QueryNet
+from smalti.systems.dac import DAC, DACConfig, DACNet
 from smalti.systems.melvqvae import MelAutoencoder, MelVQVAE, MelVQVAEConfig
 from smalti.systems.melvqvae.vocoder import griffin_lim_vocoder
 from smalti.systems.playing import sound_of
@@ -34,7 +35,7 @@ from smalti.systems.synthformer import SynthformerConfig, build_synthformer
 from smalti.transcode import decoder_stream
 
 SCHEMA = Schema(tuple("abcdefgh"), tuple(Parameter(name="rate", label=label) for label in "abcdefgh"))
-AHEAD = 0.2  # seconds, what `--ahead` is by default
+AHEAD = 0.075  # seconds, what `--ahead` is by default
 
 
 def mel_codec(preset: str) -> MelVQVAE:
@@ -51,11 +52,17 @@ def query_codec(preset: str) -> Codec:
     return ALMTokenizer(QueryNet(load_settings(ALMTokenizerConfig, find_preset(preset)[1]).model).eval())
 
 
+def dac_codec(preset: str) -> Codec:
+    return DAC(DACNet(load_settings(DACConfig, find_preset(preset)[1]).model).eval(), codebooks=4)
+
+
 PAIRS: tuple[tuple[str, str, Callable[[str], Codec]], ...] = (
     ("synthformer/tiny", "melvqvae/textures", mel_codec),
     ("synthformer/tiny", "melvqvae/textures", quick_codec),
     ("synthformer/tiny", "almtokenizer/tiny", query_codec),
     ("synthformer/small", "almtokenizer/tiny", query_codec),
+    ("synthformer/tiny", "dac/tiny", dac_codec),
+    ("synthformer/small", "dac/tiny", dac_codec),
 )
 
 

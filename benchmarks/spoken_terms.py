@@ -34,7 +34,7 @@ from smalti.systems.searching import heard, index, open_index
 
 RATE = 16_000
 NEAR = 0.25  # seconds
-LEVELS_DB, NOISE_DB, GAPS = (-12.0, 0.0), -32.0, (1.0, 4.0)
+LEVELS_DB, NOISE_DB, GAPS = (-12.0, 0.0), -45.0, (1.0, 4.0)
 LOUD_DB, STEP = 25.0, 160
 
 
@@ -118,7 +118,7 @@ def score(place: Path, queries: Manifest, takes: Sequence[Spoken], seconds: floa
         right += begins(hits[0], wanted)
         among += any(begins(hit, wanted) for hit in hits)
         named += any(hit.start < take.end and take.start < hit.end for take in wanted for hit in hits[:1])
-    count = len(queries)
+    count = queries.rows
     chance = np.mean([sum(take.label == label for take in takes) * 2 * NEAR / seconds for label in queries.labels()])
     print(f"{count} queries of {len(set(queries.labels()))} phrases among {len(takes)} takes")
     print(f"right {right / count:.3f}  label {named / count:.3f}  among five {among / count:.3f}  chance {chance:.3f}")

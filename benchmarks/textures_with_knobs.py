@@ -27,7 +27,7 @@ from smalti.systems.training import train
 from smalti.systems.transcoding import encode
 
 CLIPS, CODEC_STEPS, STEPS, SHIFTS = 600, 3000, 4000, 2
-SAMPLING = Sampling(top_p=0.95)
+SAMPLING = Sampling(top_p=0.95, field_guidance=(("parameters", 2.0),))
 """Chosen on values and seeds other than those that are reported."""
 
 
@@ -89,7 +89,8 @@ def report_movements(report: GenerationReport) -> None:
         print(f"{key:20}{ramp.correlation:7.2f}{ramp.ceiling or 0:9.2f}{step.correlation:7.2f}"
               f"{step.ceiling or 0:9.2f}{late}")  # fmt: skip
     for key, morph in (report.morphs or {}).items():
-        print(f"{key:24} hole {morph.hole_db:5.1f} dB, peak {morph.peak:.2f}, {'holds' if morph.holds else 'BREAKS'}")
+        print(f"{key:24} hole {morph.hole_db:5.1f} dB, peak {morph.peak:.2f}, clipped {morph.clipped:.3%}, "
+              f"{'holds' if morph.holds else 'BREAKS'}")  # fmt: skip
 
 
 def report_rest(report: GenerationReport) -> None:

@@ -11,6 +11,7 @@ from journey import (
     TINY_ALM_STAGE2,
     TINY_CODEC,
     TINY_DAC,
+    TINY_FRAMES,
     TINY_GRID_CODEC,
     TINY_KMEANS,
     TINY_LM,
@@ -51,6 +52,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
         "codec",
         "tokens",
         "lm",
+        "mel",
         "gpt",
         "masked",
         "vae",
@@ -69,6 +71,7 @@ def journey(sounds: Path, _one_thread: None) -> Journey:
     train("melvqvae/textures", data=sounds, out=made.codec, overrides=TINY_CODEC, progress=False)
     encode(made.codec, data=sounds, to=made.tokens, shifts=2)
     train("synthformer/tiny", data=made.tokens, out=made.lm, overrides=TINY_LM, progress=False)
+    train("melformer/tiny", data=sounds, out=made.frames, overrides=TINY_FRAMES, progress=False)
     train("melgpt/tiny", data=made.tokens, out=made.gpt, overrides=TINY_LM, progress=False)
     train("melgpt/masked", data=made.tokens, out=made.masked, overrides=TINY_MASKED, progress=False)
     train("melgpt/vae", data=made.tokens, out=made.vae, overrides=TINY_VAE, progress=False)

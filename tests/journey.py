@@ -54,6 +54,19 @@ TINY_LM = (
     "cadence.checkpoint=2",
     'engine.precision="32"',
 )
+TINY_FRAMES = (
+    "train.steps=6",
+    "shown.batch=2",
+    "shown.crop=7",
+    "model.components=3",
+    "model.width=16",
+    "model.layers=2",
+    "model.heads=2",
+    "model.window=5",
+    "model.condition_width=6",
+    "cadence.checkpoint=2",
+    'engine.precision="32"',
+)
 TINY_MASKED = (*TINY_LM, "model.window=8")
 TINY_VAE = (
     *TINY_LM,
@@ -167,6 +180,7 @@ TINY_DAC = (
     "train.crop=0.15",
     "train.quantize_from=0.3",
     "train.start_vectors=20",
+    "train.follow=true",
     "train.restart_below=0.9",
     "model.sample_rate=16000",
     "model.fold=1",
@@ -227,6 +241,7 @@ class Journey:
         codec: a melvqvae run.
         tokens: a store, two tokenisations of each training clip.
         lm: a synthformer run.
+        frames: a melformer run.
         gpt: a melgpt run.
         masked: a melgpt run that fills gaps.
         vae: one whose clips have latents.
@@ -246,6 +261,7 @@ class Journey:
     codec: Path
     tokens: Path
     lm: Path
+    frames: Path
     gpt: Path
     masked: Path
     vae: Path

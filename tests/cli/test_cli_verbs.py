@@ -174,6 +174,7 @@ def test_evaluate_generation_follows_what_moves_and_writes_a_page(
     found = smalti("evaluate", "generation", journey.lm, "--seconds", 0.6, "--clips", 2, *moving)
     assert found["trajectories"]["rain.rate"].keys() == {"ramp", "step"}
     assert {"correlation", "ceiling", "lag_seconds"} <= found["trajectories"]["rain.rate"]["step"].keys()
+    assert found["left_out"].keys() == {"label_accuracy", "bits_per_token", "copy_rate", "continuation"}
     assert {"hole_db", "clipped", "holds"} <= next(iter(found["morphs"].values())).keys()
     assert "Knobs that move" in (tmp_path / "scores.html").read_text(encoding="utf-8")
 

@@ -50,6 +50,7 @@ def test_every_codec_sits_this_exam(journey: Journey) -> None:
     others = {
         "synthformer",
         "melgpt",
+        "melformer",
         "vocoder",
         "kmeans",
         "matpac",

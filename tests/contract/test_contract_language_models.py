@@ -17,7 +17,7 @@ from smalti.systems.training import train
 
 def depth(journey: Journey) -> Path:
     """A synthformer run whose codes are chosen one after the other within a frame."""
-    sizes = ("model.pattern=depth", "model.depth.width=12", "model.depth.heads=2")
+    sizes = ("model.pattern=depth", "model.depth_width=12")
     run = journey.lm.with_name("depth")
     train("synthformer/tiny", data=journey.tokens, out=run, overrides=(*TINY_LM, *sizes), progress=False)
     return run

@@ -1,70 +1,16 @@
 """The exam of everything that learns: a run that was cut goes on as if nothing had been, and equal runs are equal."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from journey import (
-    TINY_ALM,
-    TINY_ALM_STAGE1,
-    TINY_ALM_STAGE2,
-    TINY_CODEC,
-    TINY_DAC,
-    TINY_GRID_CODEC,
-    TINY_KMEANS,
-    TINY_LM,
-    TINY_MASKED,
-    TINY_MATPAC,
-    TINY_MATPAC_PLUS,
-    TINY_VAE,
-    TINY_VOCODER,
-    TINY_WAV2TOK,
-    Journey,
-)
+from journey import TINY_CODEC, TINY_LM, Journey
+from learners import LEARNERS
 from smalti.core import ConfigError, StoreError
 from smalti.systems import SYSTEMS, training
 from smalti.systems.training import train
-
-LEARNERS: dict[str, tuple[str, tuple[str, ...], Callable[[Journey], Path], Callable[[Journey], Path]]] = {
-    "melvqvae": ("melvqvae/textures", TINY_CODEC, lambda journey: journey.sounds, lambda journey: journey.codec),
-    "melvqvae grid": (
-        "melvqvae/tiny",
-        TINY_GRID_CODEC,
-        lambda journey: journey.sounds,
-        lambda journey: journey.grid_codec,
-    ),
-    "synthformer": ("synthformer/tiny", TINY_LM, lambda journey: journey.tokens, lambda journey: journey.lm),
-    "melgpt": ("melgpt/tiny", TINY_LM, lambda journey: journey.tokens, lambda journey: journey.gpt),
-    "melgpt masked": ("melgpt/masked", TINY_MASKED, lambda journey: journey.tokens, lambda journey: journey.masked),
-    "melgpt vae": ("melgpt/vae", TINY_VAE, lambda journey: journey.tokens, lambda journey: journey.vae),
-    "vocoder": ("vocoder/tiny", TINY_VOCODER, lambda journey: journey.sounds, lambda journey: journey.vocoder),
-    "wav2tok": ("wav2tok/digits", TINY_WAV2TOK, lambda journey: journey.sounds, lambda journey: journey.wav2tok),
-    "kmeans": ("kmeans", TINY_KMEANS, lambda journey: journey.sounds, lambda journey: journey.kmeans),
-    "almtokenizer": ("almtokenizer/tiny", TINY_ALM, lambda journey: journey.sounds, lambda journey: journey.alm),
-    "almtokenizer stage 1": (
-        "almtokenizer/stage1",
-        TINY_ALM_STAGE1,
-        lambda journey: journey.sounds,
-        lambda journey: journey.alm_stage1,
-    ),
-    "almtokenizer stage 2": (
-        "almtokenizer/stage2",
-        TINY_ALM_STAGE2,
-        lambda journey: journey.sounds,
-        lambda journey: journey.alm_stage2,
-    ),
-    "dac": ("dac/tiny", TINY_DAC, lambda journey: journey.sounds, lambda journey: journey.dac),
-    "matpac": ("matpac/micro", TINY_MATPAC, lambda journey: journey.sounds, lambda journey: journey.matpac),
-    "matpac plus": (
-        "matpac/micro",
-        TINY_MATPAC_PLUS,
-        lambda journey: journey.sounds,
-        lambda journey: journey.matpac_plus,
-    ),
-}
 
 
 @pytest.fixture(params=LEARNERS)

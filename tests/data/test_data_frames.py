@@ -41,7 +41,7 @@ def reasons(report: PrepareReport) -> str:
 def test_two_sheets_become_one_manifest_and_one_schema(tmp_path: Path) -> None:
     report, manifest = prepared(lay_out(tmp_path))
     assert report.files == 6 and report.notes == ()
-    assert manifest.split("valid").labels() == ["Pistons", "Wind"] and manifest.split("train").rows == 4
+    assert manifest.split("test").labels() == ["Pistons", "Wind"] and manifest.split("train").rows == 4
     schema = manifest.schema()
     assert schema.labels == ("Pistons", "Wind")
     assert [(p.key, p.low, p.high, p.scale) for p in schema.parameters] == [
@@ -53,7 +53,7 @@ def test_two_sheets_become_one_manifest_and_one_schema(tmp_path: Path) -> None:
 
 def test_a_class_that_the_validation_sheet_lacks_shifts_no_number_and_is_named(tmp_path: Path) -> None:
     report, manifest = prepared(lay_out(tmp_path, valid="w3.wav,Wind,0.5\n"))
-    held = manifest.split("valid")
+    held = manifest.split("test")
     assert held.conditions(manifest.schema()).labels.tolist() == [[1]]
     assert "is of Pistons; these keep their numbers" in reasons(report)
 
@@ -118,7 +118,7 @@ def test_a_declared_schema_gives_ranges_and_numbers(tmp_path: Path) -> None:
     _, manifest = prepared(lay_out(tmp_path, "w1.wav,Wind,0.2\nw2.wav,Wind,0.8\n", "w3.wav,Wind,1\n"))
     schema = manifest.schema()
     assert schema.labels == ("Applause", "Pistons", "Wind")
-    assert manifest.split("valid").conditions(schema).values.item() == 0.5
+    assert manifest.split("test").conditions(schema).values.item() == 0.5
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_missing_clip_is_listed_and_its_class_keeps_its_number(tmp_path: Path)
     report, manifest = prepared(tmp_path)
     assert [row["path"].rsplit("/", 1)[-1] for row in report.failed] == ["p1.wav", "p2.wav"]
     assert manifest.schema().labels == ("Pistons", "Wind")
-    assert manifest.split("valid").conditions(manifest.schema()).labels.item() == 1
+    assert manifest.split("test").conditions(manifest.schema()).labels.item() == 1
 
 
 def test_dummy_columns_that_contradict_the_file_names_are_told(tmp_path: Path) -> None:
@@ -217,5 +217,5 @@ def test_other_layouts_keep_whole_sources_out_too(tmp_path: Path) -> None:
     report = prepare(tmp_path / "a", tmp_path / "m.csv", choices=PrepareChoices(validation=(tmp_path / "b",)))
     manifest = Manifest.read(tmp_path / "m.csv")
     assert dict(zip(manifest.labels(), manifest.table["split"].to_pylist(), strict=True))["dog"] == "train"
-    assert manifest.split("valid").labels() == ["cat"] and manifest.schema().labels == ("cat", "dog")
+    assert manifest.split("test").labels() == ["cat"] and manifest.schema().labels == ("cat", "dog")
     assert "dog" in reasons(report)

@@ -50,14 +50,18 @@ def test_movements_morphs_and_continuations_have_their_chapters(tmp_path: Path) 
     move = MovementScore(correlation=0.91, spearman=0.9, ceiling=None, lag_seconds=0.25, lag_ceiling=None, clips=2,
                          unmeasured=1, times=(0.5, 1.0, 1.5), asked=(1.0, 5.0, 20.0), measured=(2.0, float("nan"), 9.0),
                          samples=samples)  # fmt: skip
-    morph = MorphScore(hole_db=3.25, peak=0.5, clipped=0.0, holds=True, levels_db=(-20.0, -21.0), samples=samples)
+    morph = MorphScore(
+        hole_db=3.25, peak=0.5, clipped=0.0, clipped_ends=0.0, holds=True, levels_db=(-20.0, -21.0), samples=samples
+    )
     text = written(
         tmp_path,
         trajectories={"hum.level": {"step": move}},
         morphs={"hum → hum": morph},
+        left_out={"frechet": "wants <four> clips"},
         continuation=ContinuationScore(
             kept=1.0, join_bits=4.5, interior_bits=4.25, join_ratio=1.06, copy_rate=None, clips=7
         ),
     )
     assert all(title in text for title in ("Knobs that move", "become others", "gone on with"))
+    assert "wants &lt;four&gt; clips" in text
     assert all(figure in text for figure in ("0.91", "0.25", "3.25", "1.06")) and text.count("<audio") == 3

@@ -22,6 +22,12 @@ def test_a_bent_estimator_is_corrected_even_beyond_its_ends() -> None:
     assert float(curve.correct(torch.tensor([3 * 400**0.5], dtype=torch.float64))) == pytest.approx(400, rel=1e-6)
 
 
+def test_values_may_lie_in_heaps() -> None:
+    heaps = torch.tensor([1.02, 1.04, 1.2, 5.8, 6.0, 6.2, 30.0, 31.0, 90.0, 97.0, 99.0], dtype=torch.float64)
+    corrected = Calibration.of(heaps, 1.25 * heaps, scale="log").correct(1.25 * heaps)
+    assert torch.allclose(corrected, heaps, rtol=1e-6)
+
+
 def test_a_linear_parameter_may_be_zero_or_below() -> None:
     asked = torch.linspace(-1, 1, 20, dtype=torch.float64)
     curve = Calibration.of(asked, 2 * asked + 0.5, scale="lin")

@@ -94,6 +94,12 @@ def test_what_is_asked_is_what_the_prompt_ends_with() -> None:
     assert heard[0].values[:, 5, 0].tolist() == pytest.approx([0.1, 0.4, 0.8])
 
 
+def test_many_clips_are_taken_evenly() -> None:
+    few = ContinuationSettings(prompt=8 * HOP / RATE, seconds=24 * HOP / RATE, join=4 * HOP / RATE, most=2)
+    found = evaluate_continuation(UniformLM(), going_on, held_out=clips(), settings=few)
+    assert found is not None and found.clips == 2
+
+
 def test_clips_that_are_shorter_than_a_prompt_are_left_out() -> None:
     short = [ConditionedCodes(clip.codes[:, :7], clip.condition.at(slice(0, 7))) for clip in clips()]
     assert evaluate_continuation(UniformLM(), going_on, held_out=short, settings=SETTINGS) is None

@@ -120,9 +120,9 @@ def holey(condition: Condition, *, seeds: list[int]) -> Tensor:
 
 
 def shouting(condition: Condition, *, seeds: list[int]) -> Tensor:
-    """A follower that is at full scale where labels change."""
-    codes, middle = follow(condition, seeds=seeds), condition.labels.shape[1] // 2
-    codes[:, 0, middle : middle + 3] = 31
+    """A follower that is at full scale in the middle third."""
+    codes, third = follow(condition, seeds=seeds), condition.labels.shape[1] // 3
+    codes[:, 0, third + 2 : -third - 2] = 31
     return codes
 
 
@@ -134,7 +134,7 @@ def test_labels_that_meet_without_a_hole_hold() -> None:
     assert chosen["hum → beep"]["hole_db"] == 0 and chosen["hum → beep"]["clipped"] == 0
 
 
-def test_a_passage_asks_for_one_label_after_the_other() -> None:
+def test_a_passage_begins_with_one_label_ends_with_the_other_and_crosses_evenly() -> None:
     heard: list[Condition] = []
 
     def listening(condition: Condition, *, seeds: list[int]) -> Tensor:
@@ -142,11 +142,17 @@ def test_a_passage_asks_for_one_label_after_the_other() -> None:
         return follow(condition, seeds=seeds)
 
     morphs(listening, pairs=[("beep", "hiss")])
-    labels, values = heard[0].labels[0], heard[0].values[0]
-    half = len(labels) // 2
-    assert set(labels[:half].tolist()) == {SCHEMA.labels.index("beep")}
-    assert set(labels[half:].tolist()) == {SCHEMA.labels.index("hiss")}
-    assert (values[:half, 1] == 0.5).all() and values[:half, 0].isnan().all() and values[half:].isnan().all()
+    asked, frames = heard[0], heard[0].labels.shape[1]
+    beep, hiss = SCHEMA.labels.index("beep"), SCHEMA.labels.index("hiss")
+    assert asked.mix is not None
+    assert (asked.mix.labels.sum(-1) == 1).all() and (asked.mix.labels[..., SCHEMA.labels.index("hum")] == 0).all()
+    assert (asked.mix.labels[:, : frames // 3, beep] == 1).all() and (
+        asked.mix.labels[:, -frames // 3 :, hiss] == 1
+    ).all()
+    assert asked.mix.labels[0, frames // 2, hiss] == pytest.approx(0.5, abs=0.02)
+    assert (asked.mix.values[..., 1] == asked.mix.labels[..., beep]).all()
+    assert asked.labels[0, [0, -1]].tolist() == [beep, hiss]
+    assert (asked.values[..., 1] == 0.5).all() and asked.values[..., 0].isnan().all()
 
 
 def test_a_silent_morph_is_caught() -> None:
@@ -156,7 +162,18 @@ def test_a_silent_morph_is_caught() -> None:
 
 def test_a_clipping_morph_is_caught() -> None:
     found = morphs(shouting, pairs=[("hum", "beep")])["hum → beep"]
-    assert found["holds"] is False and found["clipped"] > 0 and found["peak"] > 0.99
+    assert found["holds"] is False and found["clipped"] > 0.001 and found["peak"] > 0.99
+    assert found["clipped_ends"] == 0
+
+
+def test_a_single_peak_is_counted_and_forgiven() -> None:
+    def clicking(condition: Condition, *, seeds: list[int]) -> Tensor:
+        codes, middle = follow(condition, seeds=seeds), condition.labels.shape[1] // 2
+        codes[:, 0, middle] = 31
+        return codes
+
+    found = morphs(clicking, pairs=[("hum", "beep")])["hum → beep"]
+    assert found["holds"] is True and 0 < found["clipped"] < 0.001
 
 
 def test_an_unknown_label_is_refused_before_anything_is_generated() -> None:

@@ -133,8 +133,10 @@ def forked(work: Callable[[], object]) -> int:
     except SystemExit as end:
         os._exit(end.code if isinstance(end.code, int) else 1)
     except BaseException:
-        traceback.print_exc()
-        os._exit(1)
+        try:
+            traceback.print_exc()
+        finally:
+            os._exit(1)  # whatever happens, two processes must not go on with one test
 
 
 def ended(child: int) -> int:

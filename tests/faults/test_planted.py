@@ -2,10 +2,20 @@
 
 import pytest
 
-from faults.proofs import determinism, load, stores
+from faults.proofs import changed, checkpoints, determinism, disks, load, memory, not_finite, resuming, stores
 from faults.rows import ROWS, Plant
 
-GROUPS: tuple[list[Plant], ...] = (load.PLANTS, stores.PLANTS, determinism.PLANTS)
+GROUPS: tuple[list[Plant], ...] = (
+    changed.PLANTS,
+    checkpoints.PLANTS,
+    determinism.PLANTS,
+    disks.PLANTS,
+    load.PLANTS,
+    memory.PLANTS,
+    not_finite.PLANTS,
+    resuming.PLANTS,
+    stores.PLANTS,
+)
 
 
 def _case(plant: Plant):

@@ -98,15 +98,25 @@ def _tone(rate: int) -> torch.Tensor:
     return 0.4 * torch.sin(2 * torch.pi * (300 + 4000 * time) * time)[None] + 1e-3
 
 
-def test_hifigans_picture_equals_the_uncentred_reflected_one_away_from_the_ends() -> None:
+@pytest.mark.parametrize(
+    ("preset", "rate", "n_fft", "bands", "top"),
+    [("hifigan22k", 22_050, 1024, 80, 8000), ("bigvgan44k", 44_100, 2048, 128, None)],
+)
+def test_hifigans_and_bigvgans_pictures_equal_the_uncentred_reflected_ones_away_from_the_ends(
+    preset: str, rate: int, n_fft: int, bands: int, top: int | None
+) -> None:
     """Frame t is centred on the middle of hop t; at the ends there is silence here, a mirror there."""
-    samples, picture = _tone(22050), MEL_PRESETS["hifigan22k"]
-    padded = np.pad(samples[0].numpy(), 384, mode="reflect")
-    magnitude = np.abs(librosa.stft(padded, n_fft=1024, hop_length=256, center=False))
-    wanted = librosa.filters.mel(sr=22050, n_fft=1024, n_mels=80, fmin=0, fmax=8000) @ magnitude
+    samples, picture, hop = _tone(rate), MEL_PRESETS[preset], n_fft // 4
+    padded = np.pad(samples[0].numpy(), (n_fft - hop) // 2, mode="reflect")
+    magnitude = np.abs(librosa.stft(padded, n_fft=n_fft, hop_length=hop, center=False))
+    wanted = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=bands, fmin=0, fmax=top) @ magnitude
     found = natural_log(log_mel(samples, picture), picture)[0].numpy()
-    assert found.shape == (80, 12_345 // 256) == (80, wanted.shape[1])
+    assert found.shape == (bands, 12_345 // hop) == (bands, wanted.shape[1])
     assert np.abs(found - np.log(np.maximum(wanted, 1e-5)))[:, 2:-2].max() < 1e-2
+
+
+def test_hifigans_and_the_first_bigvgans_picture_are_one() -> None:
+    picture = MEL_PRESETS["hifigan22k"]
     assert MEL_PRESETS["bigvgan22k"] == picture and preset_of(picture) == "hifigan22k"
 
 
@@ -125,7 +135,7 @@ def test_vocoss_picture_equals_the_published_one_away_from_the_ends() -> None:
 @pytest.mark.parametrize("samples", [0, 1, 256, 257, 5000])
 def test_a_vocoder_is_given_a_frame_for_every_hop_begun(preset: str, samples: int) -> None:
     picture = MEL_PRESETS[preset]
-    assert hop_by_hop(torch.zeros(1, samples), picture).shape == (1, picture.bands, -(-samples // 256))
+    assert hop_by_hop(torch.zeros(1, samples), picture).shape == (1, picture.bands, -(-samples // picture.hop))
 
 
 def test_the_text_of_a_picture_in_fingerprints_is_as_it_always_was() -> None:

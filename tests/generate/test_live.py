@@ -137,9 +137,25 @@ def test_a_knob_is_moved_as_far_as_it_goes() -> None:
     ]
 
 
-def test_a_sound_without_end_cannot_be_moved_through_as_a_whole() -> None:
-    with pytest.raises(ParameterError, match=r"no end.*rate=0:2,10:16"):
-        course(SCHEMA, label="rain", settings=[parse_setting("rate=2:16")], seconds=None, frame_rate=80)
+@pytest.mark.parametrize(
+    ("label", "setting"),
+    [("rain", "rate=2:16"), ("rain", "rate=sweep"), ("rain:wind", "level=0"), ("all", "level=0")],
+)
+def test_a_sound_without_end_cannot_be_moved_through_as_a_whole(label: str, setting: str) -> None:
+    with pytest.raises(ParameterError, match=r"no end.*--seconds.*say when"):
+        _knobs(setting, label=label)
+
+
+def test_labels_that_pass_at_their_times_hold_the_last_without_end() -> None:
+    knobs = _knobs("rate=4", "level=middle", label="0:rain,0.1:wind")
+    asked = [knobs.condition_at(frame) for frame in (0, 4, 8, 10**6)]
+    assert [one.labels.item() for one in asked] == [0, 1, 1, 1] and knobs.label == "wind"
+    mixes = [one.mix.labels[0, 0].tolist() for one in asked if one.mix is not None]
+    assert mixes[0] == pytest.approx([0.9375, 0.0625]) and mixes[2:] == [[0, 1], [0, 1]]
+    knobs.turn("gust", 0.5)
+    assert knobs.condition_at(9).mix is not None and _values(knobs, 9)[1] == 0.5
+    knobs.choose("rain")
+    assert knobs.condition_at(9).mix is None and _values(knobs, 9) == [0.5, None, 0.5]
 
 
 def test_changes_of_temperature_and_guidance_reach_the_dice() -> None:
@@ -227,6 +243,6 @@ def test_live_codes_equal_those_of_generate() -> None:
     assert torch.equal(live, generate(_model(), asked, sampling=Sampling(), seeds=[4]))
 
 
-def test_blocks_are_a_tenth_of_a_second_or_a_frame() -> None:
-    assert block_frames(SPEC) == 8
+def test_blocks_are_a_twentieth_of_a_second_or_a_frame() -> None:
+    assert block_frames(SPEC) == 4
     assert block_frames(TokenSpec(sample_rate=8000, hop=4096, codebooks=1, vocab=2, tokenizer="slow")) == 1

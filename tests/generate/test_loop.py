@@ -46,8 +46,7 @@ class CountingLM:
 def _model(pattern: str = "delay") -> TokenTransformer:
     torch.manual_seed(3)
     sizes = TransformerSettings(width=16, layers=2, heads=2, window=5, condition_width=12)
-    depth = TransformerSettings(width=24, layers=1, heads=2, window=3) if pattern == "depth" else None
-    model = TokenTransformer(spec=SPEC, schema=SCHEMA, pattern=pattern, transformer=sizes, depth=depth).eval()
+    model = TokenTransformer(spec=SPEC, schema=SCHEMA, pattern=pattern, transformer=sizes, depth_width=12).eval()
     for weight in model.parameters():
         torch.nn.init.normal_(weight, std=0.3)
     return model

@@ -22,8 +22,7 @@ def _model(pattern: str = "delay", *, schema: Schema = SCHEMA, modulation: str =
     sizes = TransformerSettings(
         width=16, layers=layers, heads=2, window=WINDOW, condition_width=12, modulation=modulation, dropout=0.2
     )
-    depth = TransformerSettings(width=8, layers=2, heads=2, window=3, dropout=0.2) if pattern == "depth" else None
-    model = TokenTransformer(spec=SPEC, schema=schema, pattern=pattern, transformer=sizes, depth=depth).eval()
+    model = TokenTransformer(spec=SPEC, schema=schema, pattern=pattern, transformer=sizes, depth_width=12).eval()
     for weight in model.parameters():  # adaLN starts closed; open it so that there is something to see
         torch.nn.init.normal_(weight, std=0.3)
     return model

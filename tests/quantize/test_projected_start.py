@@ -43,22 +43,11 @@ def test_where_codes_are_placed_depends_on_the_generator_alone() -> None:
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
-def test_idle_codes_move_to_what_is_left_over_and_the_others_stay() -> None:
-    quantizer = _started()
-    idle = torch.zeros(3, 7, dtype=torch.bool)
-    idle[1, 2] = idle[2, 0] = idle[2, 6] = True
-    before = [layer.codebook.weight.detach().clone() for layer in quantizer.layers]
-    quantizer.restart(_latents(), idle)
-    for layer, place, was in zip(quantizer.layers, idle, before, strict=True):
-        assert torch.equal(layer.codebook.weight[~place], was[~place])
-        assert not bool(torch.isclose(layer.codebook.weight[place], was[place]).any())
-    left = _latents() - quantizer.layers[0].decode(quantizer.layers[0].encode(_latents()))
-    points = quantizer.layers[1].inwards(left)[0].mT
-    assert float((points - quantizer.layers[1].codebook.weight[2]).square().sum(1).min().detach()) < 1e-9
-
-
-def test_nothing_idle_changes_nothing() -> None:
-    quantizer = _started()
-    before = {name: value.clone() for name, value in quantizer.state_dict().items()}
-    quantizer.restart(_latents(), torch.zeros(3, 7, dtype=torch.bool))
-    assert all(torch.equal(value, before[name]) for name, value in quantizer.state_dict().items())
+def test_each_codebook_looks_at_what_the_ones_before_it_left_over() -> None:
+    quantizer, latents = _started(), torch.cat([_latents(), 2 * _latents()])
+    first, second, _ = quantizer.looks(latents)
+    layer = quantizer.layers[0]
+    assert first[0] is layer.codebook.weight and torch.equal(first[2], quantizer.encode(latents)[:, 0].flatten())
+    torch.testing.assert_close(first[1][403], layer.inwards(latents)[1, :, 3])
+    left = latents - layer.decode(layer.encode(latents))
+    torch.testing.assert_close(second[1][403], quantizer.layers[1].inwards(left)[1, :, 3])

@@ -77,12 +77,15 @@ def hifigan_sound(t: Tensors, mel: Tensor, *, paired: bool = True) -> Tensor:
     return functional.conv1d(functional.leaky_relu(x), *_plain(t, "conv_post"), padding=3).tanh()[:, 0]
 
 
-def bigvgan(*, new: bool = False, second: bool = False) -> Tensors:
+WIDE = (8, 4, 2, 2, 2, 2)  # stages of the second BigVGAN at 44.1 kHz, 128 bands
+
+
+def bigvgan(*, new: bool = False, second: bool = False, ratios: tuple[int, ...] = (16, 16), bands: int = 80) -> Tensors:
     """The second version has snakes with a height of their own and no bias at the end."""
     made = _Maker(new=new)
-    made.conv("conv_pre", 8, 80, 7)
-    width = 8
-    for stage, ratio in enumerate((16, 16)):
+    width = 2 ** (len(ratios) + 1)
+    made.conv("conv_pre", width, bands, 7)
+    for stage, ratio in enumerate(ratios):
         made.conv(f"ups.{stage}.0", width, width // 2, 2 * ratio, bias=width // 2)
         width //= 2
         for depth in range(2):
@@ -97,10 +100,10 @@ def bigvgan(*, new: bool = False, second: bool = False) -> Tensors:
     return {f"generator/{name}": tensor for name, tensor in made.tensors.items()}
 
 
-def bigvgan_sound(t: Tensors, mel: Tensor, *, second: bool = False) -> Tensor:
+def bigvgan_sound(t: Tensors, mel: Tensor, *, second: bool = False, ratios: tuple[int, ...] = (16, 16)) -> Tensor:
     t = {name.removeprefix("generator/"): tensor for name, tensor in t.items()}
     x = functional.conv1d(mel, *_plain(t, "conv_pre"), padding=3)
-    for stage, ratio in enumerate((16, 16)):
+    for stage, ratio in enumerate(ratios):
         x = functional.conv_transpose1d(x, *_plain(t, f"ups.{stage}.0"), stride=ratio, padding=ratio // 2)
         name = f"resblocks.{stage}"
         for depth, dilation in enumerate((1, 3)):

@@ -1,22 +1,28 @@
 """DAC block by block: equal to one pass of the net over the whole, at every set of strides, in memory that stays."""
 
+import math
+
 import pytest
 import torch
 
+from smalti.config import load_settings
 from smalti.core import Audio, CodecViews, DataError, LatentCodec, ParameterError, SpecError, StreamingCodec
-from smalti.systems.dac import DAC, DACNet, ModelConfig
+from smalti.quantize import parameter_count
+from smalti.systems.dac import DAC, DACConfig, DACNet, ModelConfig
 from smalti.systems.dac.stages import InRow
+from smalti.systems.registry import find_preset
 
 RATE = 4000
 STRIDES = [(2, 4, 8, 8), (2, 4, 5, 8), (3, 2), (7,), (4, 4, 2)]
 Samples = torch.Tensor
 
 
-def made(strides: tuple[int, ...]) -> DAC:
+def made(strides: tuple[int, ...], fold: int = 1) -> DAC:
     torch.manual_seed(0)
     config = ModelConfig(
         sample_rate=RATE,
         strides=strides,
+        fold=fold,
         encoder_width=3,
         decoder_width=48,
         latent=10,
@@ -52,6 +58,19 @@ def test_blocks_equal_one_pass_of_the_net_over_the_whole(dac: DAC, frames: int) 
     assert not heard[:, shared:].any()
 
 
+@pytest.mark.parametrize(("fold", "strides"), [(16, (2, 3)), (32, (4,))])
+@torch.no_grad()
+def test_blocks_equal_the_whole_through_short_spectra_too(fold: int, strides: tuple[int, ...]) -> None:
+    dac = made(strides, fold)
+    audio = sound(9 * dac.hop - 5)
+    whole = dac.net.encoder(torch.nn.functional.pad(audio.samples, (0, 5)))
+    torch.testing.assert_close(dac.embed(audio).frames.mT, whole, rtol=0, atol=3e-6)
+    tokens = dac.encode(audio)
+    spoken = dac.net.decoder(dac.net.quantizer.decode(tokens.codes))
+    shared = min(spoken.shape[1], 9 * dac.hop - 5)
+    torch.testing.assert_close(dac.decode(tokens).samples[:, :shared], spoken[:, :shared], rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("block", [1, 137])
 def test_how_the_input_arrives_changes_no_bit(dac: DAC, block: int) -> None:
     audio = sound(min(13 * dac.hop + 1, 600 if block == 1 else 10**6))
@@ -69,10 +88,10 @@ def test_how_the_input_arrives_changes_no_bit(dac: DAC, block: int) -> None:
 def test_what_the_blocks_wait_for_is_just_what_the_net_hears_ahead(strides: tuple[int, ...]) -> None:
     net = made(strides).net.double()
     hop = net.config.hop
-    ahead = InRow([net.encoder.stem, net.encoder.blocks, net.encoder.last]).ahead(0)
+    ahead = InRow(net.encoder.children()).ahead(0)
     samples = torch.randn(1, (2 + -(-ahead // hop)) * hop, dtype=torch.float64, requires_grad=True)
     assert _last_heard(net.encoder(samples)[0, :, 0], samples) == ahead
-    ahead = InRow([net.decoder.stem, net.decoder.blocks, net.decoder.last]).ahead(0)
+    ahead = InRow(net.decoder.children()).ahead(0)
     frames = torch.randn(1, 10, ahead + 4, dtype=torch.float64, requires_grad=True)
     assert _last_heard(net.decoder(frames)[0, :hop], frames) == ahead
 
@@ -86,7 +105,20 @@ def _last_heard(output: torch.Tensor, given: torch.Tensor) -> int:
 @pytest.mark.parametrize(("strides", "frames"), [((2, 4, 8, 8), 10), ((2, 4, 5, 8), 10)])
 def test_published_decoders_hear_ten_frames_ahead(strides: tuple[int, ...], frames: int) -> None:
     decoder = made(strides).net.decoder
-    assert InRow([decoder.stem, decoder.blocks, decoder.last]).ahead(0) == frames
+    assert InRow(decoder.children()).ahead(0) == frames
+
+
+@pytest.mark.parametrize(
+    ("preset", "numbers", "kilobits"),
+    [("44khz", 76_620_777, 7.752), ("24khz", 74_653_857, 24.0), ("16khz", 74_141_697, 6.0)],
+)
+def test_published_presets_have_the_published_sizes(preset: str, numbers: int, kilobits: float) -> None:
+    config = load_settings(DACConfig, find_preset(f"dac/{preset}")[1]).model
+    with torch.device("meta"):
+        net = DACNet(config)
+    assert parameter_count(net) == numbers
+    bits = config.codebooks * math.log2(config.vocab) * config.sample_rate / config.hop
+    assert bits == pytest.approx(1000 * kilobits, rel=1e-4)
 
 
 def test_what_a_stream_keeps_does_not_grow() -> None:

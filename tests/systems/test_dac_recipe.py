@@ -1,19 +1,27 @@
 """How DAC learns: what it is shown, what it is judged by, and what becomes of codes that nobody chooses."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
 from smalti.core import DataError
 from smalti.nn.weight_norm import fold_weights
+from smalti.quantize.projected import ProjectedResidualQuantizer
 from smalti.systems.dac import DACConfig, DACRecipe, ModelConfig
+from smalti.systems.dac.averages import CodeAverages
 from smalti.systems.dac.clips import turned
 from smalti.systems.dac.config import JudgeConfig, LambdasConfig, TrainConfig
 from smalti.systems.dac.judging import SoundJudges, levelled
 from smalti.systems.dac.net import DACNet
 from smalti.systems.dac.objective import Objective
-from smalti.systems.dac.usage import CodeUsage
 from smalti.train import EngineSettings
 
+_TESTS = Path(__file__).parents[1]
 _MODEL = ModelConfig(
     sample_rate=8000, strides=(2, 4, 5), encoder_width=4, decoder_width=16, codebooks=3, vocab=11, code_dim=4
 )
@@ -116,16 +124,41 @@ def test_idle_codes_are_moved_while_they_may_be() -> None:
         assert (moved > 0) == (recipe is moving), moved
 
 
-def test_usage_finds_the_codes_that_nobody_chooses_and_gives_them_a_fair_chance() -> None:
-    usage = CodeUsage(_MODEL, device=torch.device("cpu"))
-    codes = torch.arange(10).expand(2, 3, 10)
-    assert not bool(usage.idle(0.5).any())
-    for _ in range(100):
-        usage.count(codes)
-    idle = usage.idle(0.5)
-    assert idle.nonzero().tolist() == [[0, 10], [1, 10], [2, 10]]
-    usage.renew(idle)
-    assert not bool(usage.idle(0.5).any())
+def _averages() -> tuple[ProjectedResidualQuantizer, CodeAverages, torch.Tensor]:
+    torch.manual_seed(0)
+    quantizer = ProjectedResidualQuantizer(dim=10, codebooks=3, vocab=11, code_dim=4)
+    averages = CodeAverages(_MODEL, device=torch.device("cpu"))
+    averages.begin(quantizer)
+    return quantizer, averages, 3 * torch.randn(2, 10, 50, generator=torch.Generator().manual_seed(1))
+
+
+def test_codes_that_follow_become_the_means_of_what_chooses_them() -> None:
+    quantizer, averages, latents = _averages()
+    for _ in range(300):
+        averages.learn(quantizer, latents, follow=True, restart_below=0.0)
+    book, points, codes = next(iter(quantizer.looks(latents)))
+    for code in codes.unique().tolist():
+        torch.testing.assert_close(book[code], points[codes == code].mean(dim=0), rtol=0, atol=0.05)
+
+
+def test_codes_that_do_not_follow_stay_unless_they_are_idle() -> None:
+    quantizer, averages, latents = _averages()
+    for below, moves in ((0.0, False), (0.7, True)):
+        before = [book.detach().clone() for book in quantizer.books]
+        for _ in range(10):
+            averages.learn(quantizer, latents, follow=False, restart_below=below)
+        assert moves != all(torch.equal(book, was) for book, was in zip(quantizer.books, before, strict=True))
+
+
+def test_an_idle_code_begins_anew_with_a_fair_chance() -> None:
+    quantizer, averages, latents = _averages()
+    (_, _, first), *_ = quantizer.looks(latents)
+    rarest = int(first.bincount(minlength=11).argmin())
+    averages.counts[0, rarest] = 0
+    before = quantizer.books[0].detach().clone()
+    averages.learn(quantizer, latents, follow=False, restart_below=0.5)
+    assert [place for place in range(11) if not torch.equal(quantizer.books[0][place], before[place])] == [rarest]
+    assert float(averages.counts[0, rarest]) == pytest.approx(float(averages.counts[0].mean()), rel=0.2)
 
 
 def test_only_weighed_losses_are_reckoned_and_an_evaluation_tells_all() -> None:
@@ -176,8 +209,8 @@ def test_nothing_to_learn_from_is_refused() -> None:
         DACRecipe(DACConfig(model=_MODEL, train=_TRAIN, judge=_NO_JUDGE), _waves(2), held_out=2)
 
 
-def test_a_cut_run_goes_on_bit_for_bit_with_its_judges_and_its_usage() -> None:
-    whole, first, second = (_recipe(judge=_JUDGE, quantize_from=0.2, restart_below=0.8) for _ in range(3))
+def test_a_cut_run_goes_on_bit_for_bit_with_its_judges_and_its_averages() -> None:
+    whole, first, second = (_recipe(judge=_JUDGE, quantize_from=0.2, restart_below=0.8, follow=True) for _ in range(3))
     for step in range(6):
         torch.manual_seed(step)
         whole.step(whole.batch(step), step)
@@ -188,3 +221,13 @@ def test_a_cut_run_goes_on_bit_for_bit_with_its_judges_and_its_usage() -> None:
             torch.manual_seed(step)
             recipe.step(recipe.batch(step), step)
     assert all(torch.equal(value, second.weights().tensors[name]) for name, value in whole.weights().tensors.items())
+
+
+@pytest.mark.slow
+def test_two_processes_hear_other_clips_and_share_all_weights(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_TESTS), *sys.path]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "faults.dac_processes", str(tmp_path)]
+    subprocess.run(command, check=True, env=environment, stderr=subprocess.PIPE, timeout=300)
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text("utf-8")) for rank in (0, 1))
+    assert first["clips"] != second["clips"]
+    assert first["moved"] and first["weights"] == second["weights"]

@@ -30,16 +30,45 @@ CASES = {
         partial(hand.bigvgan, second=True, new=True),
         partial(hand.bigvgan_sound, second=True),
     ),
+    "bigvgan, 44.1 kHz": (
+        partial(hand.bigvgan, second=True, ratios=hand.WIDE, bands=128),
+        partial(hand.bigvgan_sound, second=True, ratios=hand.WIDE),
+    ),
     "vocos": (partial(hand.vocos, _FILTERS), hand.vocos_sound),
 }
-_WORDS = {"bigvgan": {"resblock_dilation_sizes": [[1, 3]], "sampling_rate": 22050, "fmax": 8000, "num_mels": 80}}
+_WORDS = {
+    ("bigvgan", 80): {"sampling_rate": 22050, "fmax": 8000, "num_mels": 80},
+    # what the second version at 44.1 kHz says of itself
+    ("bigvgan", 128): {
+        "sampling_rate": 44100,
+        "n_fft": 2048,
+        "win_size": 2048,
+        "hop_size": 512,
+        "num_mels": 128,
+        "fmin": 0,
+        "fmax": None,
+        "upsample_rates": [*hand.WIDE],
+        "snake_logscale": True,
+        "use_bias_at_final": False,
+        "use_tanh_at_final": False,
+    },
+}
 
 
 def _file(folder: Path, format: str, tensors: dict[str, torch.Tensor]) -> Path:
     path = folder / f"{format}.safetensors"
     safetensors.torch.save_file({name: tensor.contiguous().clone() for name, tensor in tensors.items()}, path)
-    if format in _WORDS:
-        (folder / "config.json").write_text(json.dumps(_WORDS[format]))
+    first = next(
+        (
+            tensor
+            for name, tensor in tensors.items()
+            if name.startswith("generator/conv_pre") and tensor.dim() == 3 and tensor.shape[2] > 1
+        ),
+        None,
+    )
+    words = _WORDS.get((format, 0 if first is None else first.shape[1]), {})
+    if words:
+        (folder / "config.json").write_text(json.dumps({**words, "resblock_dilation_sizes": [[1, 3]]}))
     return path
 
 

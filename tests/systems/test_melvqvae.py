@@ -160,7 +160,7 @@ def test_the_quick_view_draws_the_same_pictures_sooner() -> None:
         def flush(self) -> torch.Tensor:
             return torch.zeros(0)
 
-    for text, sooner in ((_FRAMES, 1), (_GRID, 2), (_IMAGE, 0)):
+    for text, sooner in ((_FRAMES, 2), (_GRID, 2), (_IMAGE, 0)):
         codec = _codec(text)
         codec = codec.heard_through(Levels(codec.picture))
         assert isinstance(codec, QuickCodec)

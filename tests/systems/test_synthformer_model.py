@@ -8,9 +8,7 @@ import pytest
 import torch
 
 from smalti.config import load_settings, to_toml
-from smalti.core import Condition, ConfigError, Parameter, ParameterError, Schema, StoreError, TokenLM, TokenSpec
-from smalti.nn.token_lm import TokenTransformer
-from smalti.nn.transformer import TransformerSettings
+from smalti.core import Condition, Parameter, Schema, StoreError, TokenLM, TokenSpec
 from smalti.store import load_weights, save_weights
 from smalti.store.words import to_words
 from smalti.systems.synthformer import SynthformerConfig, build_synthformer, load_synthformer
@@ -44,21 +42,6 @@ def test_every_preset_builds_a_model_and_survives_being_written(name: str):
     assert isinstance(model, TokenLM)
     assert load_settings(SynthformerConfig, to_toml(config)) == config
     assert to_toml(config).startswith('system = "synthformer"')
-
-
-def test_a_depth_head_comes_with_its_pattern_and_with_no_other():
-    config = load_settings(SynthformerConfig, "", ["model.pattern=depth"])
-    assert config.model.depth is not None and config.model.depth.width == 128
-    with pytest.raises(ConfigError, match=r"model\.pattern depth"):
-        load_settings(SynthformerConfig, "", ["model.depth.width=8"])
-    sizes = TransformerSettings(width=8, layers=1, heads=2, window=2, condition_width=4)
-    for pattern, depth, words in (
-        ("flat", sizes, "pattern flat"),
-        ("depth", None, "no depth head"),
-        ("depth", sizes, "at least 3"),
-    ):
-        with pytest.raises(ParameterError, match=words):
-            TokenTransformer(spec=SPEC, schema=SCHEMA, pattern=pattern, transformer=sizes, depth=depth)
 
 
 @torch.no_grad()

@@ -167,12 +167,13 @@ def test_a_resumed_run_is_the_unbroken_one(tmp_path: Path):
         assert torch.equal(weight, resumed.weights().tensors[name])
 
 
-def test_half_precision_learns_nearly_the_same(tmp_path: Path):
-    store = _labelled(tmp_path / "s")
-    config = load_settings(SynthformerConfig, "", SMALL)
+@pytest.mark.parametrize("pattern", ["delay", "depth"])
+def test_half_precision_learns_nearly_the_same(pattern: str, tmp_path: Path):
+    store, settings = _labelled(tmp_path / "s"), (f"model.pattern={pattern}",)
+    config = load_settings(SynthformerConfig, "", [*SMALL, *settings])
     half = synthformer_recipe(config, [store], engine=Engine(EngineSettings(precision="bf16", accelerator="cpu")))
     assert half.engine.precision == "bf16"
-    for found, wanted in zip(_fit(half, 0, 4), _fit(_recipe(store), 0, 4), strict=True):
+    for found, wanted in zip(_fit(half, 0, 4), _fit(_recipe(store, settings=settings), 0, 4), strict=True):
         assert abs(found - wanted) < 0.02
 
 

@@ -7,7 +7,7 @@ import torch
 
 from journey import TINY_WAV2TOK
 from smalti.config import load_settings
-from smalti.core import ConfigError
+from smalti.core import Audio, ConfigError
 from smalti.data.manifest import Manifest
 from smalti.data.pairs import Drawn
 from smalti.systems.wav2tok import Wav2Tok, Wav2TokConfig, Wav2TokRecipe
@@ -66,6 +66,40 @@ def test_loudness_and_a_microphone_change_no_frame_and_quiet_ends_go_unheard() -
     assert first.abs().max() > 1
     sound = torch.cat([torch.zeros(1600), noise(1600), torch.zeros(800)])
     assert front.sounding(front.frames(sound)) == range(8, 22)  # windows of 25 ms, and one frame more
+
+
+def words(*gaps: float, hiss: float = 0.003) -> torch.Tensor:
+    """Half a second of loud noise before each gap and after the last, over quiet noise."""
+    parts = [noise(8000, seed=7)]
+    for number, gap in enumerate(gaps):
+        parts += [torch.zeros(round(gap * 16_000)), 0.4 * noise(8000, seed=number)]
+    sound = torch.cat(parts)
+    return sound + hiss * noise(len(sound), seed=99)
+
+
+def test_what_lies_between_pauses_is_found_over_noise_and_a_short_gap_is_none() -> None:
+    front = find_front(SpeechFrontConfig(bands=17))
+    found = front.stretches(front.frames(words(1.0, 0.2, 0.6)))
+    wanted = [(0, 50), (150, 270), (330, 380)]
+    assert len(found) == 3
+    assert all(abs(s.start - a) <= 2 and abs(s.stop - b) <= 2 for s, (a, b) in zip(found, wanted, strict=True))
+    without = find_front(SpeechFrontConfig(bands=17, pause=0))
+    assert without.stretches(without.frames(words(1.0))) == [range(200)]
+
+
+def test_a_word_is_named_in_a_long_recording_as_it_is_alone_and_begins_where_it_does() -> None:
+    torch.manual_seed(0)
+    config = settings().model
+    tokenizer = Wav2Tok(StringNet(config, 17).eval(), config)
+    sound = words(1.0, 0.8)
+    frames = tokenizer.front.frames(sound)
+    with torch.no_grad():
+        whole = tokenizer.encode(Audio.single(sound, 16_000)).codes[0, 0]
+        for stretch in tokenizer.front.stretches(frames):
+            first = stretch.start // 2
+            alone = tokenizer.hear(frames[2 * first : stretch.stop]).codes[0]
+            assert torch.equal(whole[first : first + len(alone)], alone)
+    assert len(whole[27:73].unique()) == 1  # a pause is named as what came before it
 
 
 @pytest.mark.parametrize("kind", ["gru", "lstm", "transformer"])

@@ -148,6 +148,16 @@ def test_a_run_is_not_overwritten_and_not_resumed_with_other_settings(tmp_path, 
     assert "engine.threads" in caplog.text and files_of(tmp_path / "a") == before
 
 
+def test_a_run_of_a_version_that_lacked_a_setting_goes_on_if_its_default_is_asked_for(tmp_path, engine):
+    train(tmp_path / "a", engine)
+    asked = "seed = 3\nwidth = 8\n"
+    with pytest.raises(ConfigError, match=r"other settings \(width\)"):
+        RunFolder.start(tmp_path / "a", asked, resume=True)
+    RunFolder.start(tmp_path / "a", asked, resume=True, resolved=lambda before: before + "width = 8\n")
+    with pytest.raises(ConfigError, match=r"other settings \(width\)"):
+        RunFolder.start(tmp_path / "a", asked, resume=True, resolved=lambda before: before + "width = 9\n")
+
+
 def test_another_thread_count_is_one_warning(tmp_path, engine, caplog, monkeypatch):
     train(tmp_path / "a", engine)
     monkeypatch.setattr(Engine, "threads", 7)

@@ -10,6 +10,8 @@ from typer import TyperException
 DONE, PROBLEMS, USAGE, ENVIRONMENT, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM, errno.EMFILE, errno.EIO}
 
+_NO_PLACE = ("no space left", "memory does not suffice")
+
 
 class Terminated(BaseException):
     """SIGTERM came; like KeyboardInterrupt, no `except Exception` may swallow it."""
@@ -29,7 +31,7 @@ def explain(error: BaseException) -> tuple[int, str]:
         case OSError():
             return (ENVIRONMENT if error.errno in _NO_ROOM else USAGE), _system(error)
         case _ if _is_refusal(error):
-            return (ENVIRONMENT if "no space left" in str(error) else USAGE), str(error)
+            return (ENVIRONMENT if any(words in str(error) for words in _NO_PLACE) else USAGE), str(error)
         case _:
             return ENVIRONMENT, _unexpected(error)
 
@@ -54,8 +56,9 @@ def _system(error: OSError) -> str:
 
 
 def _unexpected(error: BaseException) -> str:
-    # torch has no error class of its own for memory on a CPU
-    if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
-        return "the memory does not suffice; give shorter clips, or a smaller train.batch"
+    from smalti.core import lacks_memory  # here, as it imports torch
+
+    if lacks_memory(error):
+        return "the memory does not suffice; give shorter clips, or end what else runs on this machine"
     what = " ".join(str(error).split())[:300]
     return f"this should not happen: {type(error).__name__}: {what}\nplease report it with what --debug shows"

@@ -15,11 +15,11 @@ KEYS = epilog(
     audio_seconds="of sound",
     seconds="taken",
     real_time_factor="seconds per second of sound",
-    bitrate="of the tokens, bit/s",
+    bitrate="of the tokens, bit/s; null without tokens",
     seeds="one for each file",
 )
 _GAP = "Seconds of the prompt to make anew, everything else kept; wants a model that fills gaps."
-_TO = "OUT.smt keeps the tokens alone. With --count: OUT-1.wav, OUT-2.wav, …"
+_TO = "OUT.smt keeps the tokens alone, OUT.npy a frame model's log-mels. With --count: OUT-1.wav, OUT-2.wav, …"
 LABEL = "Class of sound; A:B or SECOND:A,SECOND:B passes from one to the next, A=0.3,B=0.7 mixes, all is each in turn."
 SETTING = "NAME=VALUE, FROM:TO, SECOND:VALUE,SECOND:VALUE, or a word: sweep, middle, steps; may be repeated."
 

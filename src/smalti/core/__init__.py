@@ -2,7 +2,16 @@
 
 from smalti.core.audio import Audio
 from smalti.core.conditions import Condition, Mix, Parameter, Scale, Schema
-from smalti.core.errors import ConfigError, DataError, ParameterError, SmaltiError, SpecError, StoreError, nearest
+from smalti.core.errors import (
+    ConfigError,
+    DataError,
+    ParameterError,
+    SmaltiError,
+    SpecError,
+    StoreError,
+    lacks_memory,
+    nearest,
+)
 from smalti.core.extras import need
 from smalti.core.protocols import (
     Codec,
@@ -65,6 +74,7 @@ __all__ = [
     "Tokenizer",
     "Tokens",
     "fitted",
+    "lacks_memory",
     "nearest",
     "need",
 ]

@@ -38,6 +38,12 @@ class StoreError(SmaltiError):
     """Something on disk is missing, damaged, locked or of another kind."""
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error says that there was not enough memory; torch has no class of its own for that on a CPU."""
+    words = ("allocate memory", "out of memory", "bad_alloc", "start new thread")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Finish a refusal: the closest known name, then all of them (at most twelve)."""
     known = list(choices)

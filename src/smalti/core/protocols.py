@@ -181,7 +181,8 @@ class Stepper(Protocol):
         """Hear the next rows (one, or a prompt's many) and guess what follows each of them.
 
         The first row of a history is all blank (code V): the start. Row by row, all at once or in any pieces gives the
-        same logits. `condition` is asked of the guessed rows, the one behind each row that is heard.
+        same logits. `condition` is asked of the guessed rows, the one behind each row that is heard. What is given for
+        cells of the guessed row that hold no code in the pattern means nothing.
         """
         ...
 

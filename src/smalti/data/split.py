@@ -17,8 +17,8 @@ GROUPS = ("group_id", "source_id", "freesound_id", "speaker_id", "group", "sourc
 
 LEARNT = (None, "", "train")
 """Splits of recordings that may be learnt from."""
-HELD_OUT = "valid"
-"""Split of recordings that people name as kept out."""
+HELD_OUT = "test"
+"""Split of those that are kept out of it."""
 
 
 def hold_out(manifest: Manifest, share: float, *, group: str | None = None, seed: int = 0) -> Manifest:
@@ -36,7 +36,7 @@ def hold_out(manifest: Manifest, share: float, *, group: str | None = None, seed
         raise ParameterError(f"hold-out share {share:g} is outside 0…1; give the share to keep out of training")
     together = groups(manifest, group)
     held = _held(together, [label or "" for label in manifest.labels()], share, seed)
-    split = pa.array(["test" if one in held else "train" for one in together])
+    split = pa.array([HELD_OUT if one in held else "train" for one in together])
     table = manifest.table.drop_columns(["split"]) if "split" in manifest.table.column_names else manifest.table
     return Manifest(table.append_column("split", split), manifest.root)
 

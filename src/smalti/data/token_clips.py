@@ -6,15 +6,14 @@ tokenisation is a clip of its own here.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import accumulate
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor
 
-from smalti.core import Condition, Parameter, ParameterError, Schema
+from smalti.core import Condition, ParameterError, Schema
+from smalti.data.frame_conditions import FrameConditions
 from smalti.data.manifest import Manifest
 from smalti.data.split import LEARNT
 from smalti.store import TokenStore
@@ -45,14 +44,11 @@ class TokenClips:
         self._tables = [Manifest(store.clips, store.folder) for store in self._stores]
         self._ends = list(accumulate(len(store) for store in self._stores))
         self.spec, self.schema = stores[0].spec, schema or self._tables[0].schema()
-        conditions = [table.conditions(self.schema) for table in self._tables]
-        self._labels = torch.cat([each.labels[:, 0] for each in conditions])
-        self._values = torch.cat([each.values[:, 0] for each in conditions])
         samples = torch.tensor([n for store in self._stores for n in store.clips["samples"].to_pylist()])
         self.frames: Int64[Tensor, " clip"] = -(-samples // self.spec.hop)
         trained = torch.tensor([split in LEARNT for table in self._tables for split in _splits(table)])
         self.training, self.held_out = trained.nonzero().flatten(), (~trained).nonzero().flatten()
-        self._track = lru_cache(maxsize=1 << 14)(self._read_track)
+        self._told = FrameConditions(self._tables, self.schema, frames=self.frames, frame_rate=self.spec.frame_rate)
 
     def __len__(self) -> int:
         return self._ends[-1]
@@ -69,41 +65,15 @@ class TokenClips:
 
     def condition(self, clip: int, *, start: int, frames: int) -> Condition:
         """What was true of some frames of a clip, as one row; behind its end the last frame holds."""
-        values = self._values[clip].repeat(frames, 1)
-        moments = torch.arange(start, start + frames).clamp(max=max(0, int(self.frames[clip]) - 1))
-        for index, course in self._track(clip).items():
-            values[:, index] = course[moments]
-        return Condition(self._labels[clip].repeat(1, frames), values[None])
+        store, _ = self._place(clip)
+        self._stores[store].tracks()  # refuses damaged ones before they are read
+        return self._told.at(clip, start=start, frames=frames)
 
     def _place(self, clip: int) -> tuple[int, int]:
         store = bisect_right(self._ends, clip)
         return store, clip - (self._ends[store - 1] if store else 0)
 
-    def _read_track(self, clip: int) -> dict[int, Float[Tensor, " frame"]]:
-        """Parameters that were recorded over time, by position in the schema, in the middle of each frame."""
-        table, _ = self._place(clip)
-        if self._stores[table].tracks() is None:
-            return {}
-        label = int(self._labels[clip])
-        known = self.schema.parameters_of(self.schema.labels[label] if label >= 0 else None)
-        middles = (np.arange(int(self.frames[clip])) + 0.5) / self.spec.frame_rate
-        found: dict[int, Tensor] = {}
-        for name, (rate, values) in self._tables[table].track(self.path(clip)).items():
-            if name in known:
-                heights = _normalised(self.schema.parameters[known[name]], values)
-                course = np.interp(middles, np.arange(len(values)) / rate, heights)
-                found[known[name]] = torch.from_numpy(course).float()
-        return found
-
 
 def _splits(table: Manifest) -> list[str | None]:
     known = "split" in table.table.column_names
     return table.table["split"].to_pylist() if known else [None] * table.rows
-
-
-def _normalised(parameter: Parameter, values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " value"]:
-    low, high = parameter.normalise(float(values.min())), parameter.normalise(float(values.max()))
-    if parameter.scale == "log":
-        values = np.log(values)
-    lowest, highest = values.min(), values.max()
-    return low + (values - lowest) / max(highest - lowest, 1e-12) * (high - low)

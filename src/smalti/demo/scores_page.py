@@ -15,8 +15,8 @@ _MOVES = (
     "that moves so, through the codec."
 )
 _MORPHS = (
-    "In the middle of each clip one label gives way to the next. A hole is how far the quietest half second of the "
-    "middle third lies below that of both ends."
+    "In the middle third of each clip one label passes into the next. A hole is how far the quietest half second of "
+    "that third lies below that of both ends."
 )
 _CONTINUED = "The first two seconds of real clips were gone on with. A ratio near one is no seam."
 
@@ -43,6 +43,7 @@ def write_scores_page(to: Path, scores: GenerationScores, *, name: str) -> None:
         _moves(report.trajectories or {}, {p.key: p for p in scores.schema.parameters}, rate),
         _morphs(report.morphs or {}, rate),
         _continued(result.get("continuation")),
+        _left_out(report.left_out or {}),
     ]
     write_bytes(to, page.page(f"What {name} generates", lead, banner, sections).encode())
 
@@ -89,6 +90,12 @@ def _continued(score: Mapping[str, Any] | None) -> str:
     }
     rows = [(name, score[key]) for key, name in names.items() if score.get(key) is not None]
     return page.section("Real beginnings gone on with", _CONTINUED, page.table(["", ""], rows))
+
+
+def _left_out(reasons: Mapping[str, str]) -> str:
+    if not reasons:
+        return ""
+    return page.section("Not scored", "What could not be asked here:", page.table(["score", "which"], reasons.items()))
 
 
 def _or_dash(value: float | None) -> float | str:

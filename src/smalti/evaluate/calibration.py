@@ -37,7 +37,7 @@ class Calibration:
 
     @classmethod
     def of(cls, asked: Float64[Tensor, " pair"], heard: Float64[Tensor, " pair"], *, scale: Scale) -> "Calibration":
-        """The curve of some real clips: medians of five neighbours each, pooled wherever they fall.
+        """The curve of some real clips: the median of what is wrong with five neighbours each, pooled where they fall.
 
         Args:
             asked: what the clips are.
@@ -49,7 +49,7 @@ class Calibration:
         x, y = straight(asked[known], scale), straight(heard[known], scale)
         order = x.argsort(stable=True)
         parts = max(1, min(len(order), max(2, len(order) // _PER_KNOT)))
-        groups = [(float(x[some].mean()), float(y[some].median())) for some in order.tensor_split(parts) if len(some)]
+        groups = [_middle(x[some], y[some]) for some in order.tensor_split(parts) if len(some)]
         knots = torch.tensor(_pooled(groups), dtype=torch.float64).reshape(-1, 2)
         return cls(knots[:, 0].contiguous(), knots[:, 1].contiguous(), scale)
 
@@ -70,6 +70,12 @@ class Calibration:
         below = self.asked[0] + mean * (y - self.heard[0])
         above = self.asked[-1] + mean * (y - self.heard[-1])
         return torch.where(y < self.heard[0], below, torch.where(y > self.heard[-1], above, inside))
+
+
+def _middle(x: Float64[Tensor, " pair"], y: Float64[Tensor, " pair"]) -> tuple[float, float]:
+    """Where a few neighbours lie, however unevenly, and how far off the estimator is there."""
+    place = float(x.quantile(0.5))
+    return place, place + float((y - x).quantile(0.5))
 
 
 def _pooled(groups: list[tuple[float, float]]) -> list[tuple[float, float]]:

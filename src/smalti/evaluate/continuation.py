@@ -15,6 +15,7 @@ from smalti.evaluate.likelihood import ConditionedCodes
 
 _SEEDS_APART = 11_000_003
 _ROWS = 32
+_LOGITS_AT_ONCE = 2**24
 
 
 @runtime_checkable
@@ -35,6 +36,7 @@ class ContinuationSettings:
         seconds: made behind it.
         join: seconds behind the prompt that count as its join.
         copied: seconds of a span that may be copied.
+        most: clips that are continued, evenly taken of those that are long enough.
         seed: of everything drawn.
     """
 
@@ -42,10 +44,11 @@ class ContinuationSettings:
     seconds: float = 4.0
     join: float = 0.5
     copied: float = 2.0
+    most: int = 100
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not (self.prompt > 0 and 0 < self.join < self.seconds and self.copied > 0):
+        if not (self.prompt > 0 and 0 < self.join < self.seconds and self.copied > 0 and self.most > 0):
             raise ParameterError(f"{self} cannot be heard; give lengths above zero and a join shorter than the rest")
 
 
@@ -90,12 +93,14 @@ def evaluate_continuation(
     settings = settings or ContinuationSettings()
     rate = lm.spec.frame_rate
     known, new, join = (max(1, round(s * rate)) for s in (settings.prompt, settings.seconds, settings.join))
-    prompts = [clip for clip in held_out if clip.codes.shape[1] >= known]
+    long = [clip for clip in held_out if clip.codes.shape[1] >= known]
+    prompts = long[:: math.ceil(len(long) / settings.most) or 1]
+    rows = max(1, min(_ROWS, _LOGITS_AT_ONCE // (lm.spec.codebooks * lm.spec.vocab * (known + new))))
     if not prompts or new <= join:
         return None
     kept, bits, made = 0, list[Tensor](), list[Tensor]()
-    for first in range(0, len(prompts), _ROWS):
-        some = prompts[first : first + _ROWS]
+    for first in range(0, len(prompts), rows):
+        some = prompts[first : first + rows]
         heard = torch.stack([clip.codes[:, :known] for clip in some])
         seeds = [settings.seed * _SEEDS_APART + first + row for row in range(len(some))]
         tokens = Tokens(heard, lm.spec, torch.full((len(some),), known * lm.spec.hop))

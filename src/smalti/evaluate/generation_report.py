@@ -32,6 +32,7 @@ class GenerationReport:
         trajectories: of each `label.name`, how a ramp and a step are followed.
         morphs: how labels become others, by `first → second`.
         continuation: how real beginnings are gone on with.
+        left_out: why a score is missing, by its key.
         generated: the clips themselves, without the null's; not part of the JSON.
     """
 
@@ -53,6 +54,7 @@ class GenerationReport:
     trajectories: dict[str, dict[str, MovementScore]] | None = None
     morphs: dict[str, MorphScore] | None = None
     continuation: ContinuationScore | None = None
+    left_out: dict[str, str] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The report as the command line prints it; keys that do not apply are missing."""

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.core import Codec, Condition, LanguageModel, Schema
+from smalti.audio.limits import CLIP_SHARE
+from smalti.core import Codec, Condition, LanguageModel, Mix, Schema
 from smalti.evaluate.clips import Generate, Progress, decode_clips
 from smalti.evaluate.movements import MovementSettings
 
@@ -31,8 +32,10 @@ class MorphScore:
         hole_db: how far the quietest half second of the middle third lies below that of the outer thirds, in dB; at
             least 0.
         peak: largest absolute sample.
-        clipped: share of samples at full scale.
-        holds: whether it is without a hole (12 dB) and without clipping.
+        clipped: share of samples at full scale or beyond; single peaks of a decoder are heard by nobody.
+        clipped_ends: the same of the outer thirds, where nothing passes into anything.
+        holds: whether it has no hole of more than 12 dB, and no more than 0.1 % of it is clipped, which is what a
+            recording is called clipped for (`smalti.audio.limits`).
         levels_db: of the first clip, dB re full scale of each half second, one value an eighth of a second.
         samples: the first clip; not part of the JSON.
     """
@@ -40,6 +43,7 @@ class MorphScore:
     hole_db: float
     peak: float
     clipped: float
+    clipped_ends: float
     holds: bool
     levels_db: tuple[float, ...]
     samples: Float[Tensor, " _"] = field(repr=False)
@@ -56,8 +60,8 @@ def evaluate_morphs(
 ) -> dict[str, MorphScore]:
     """Scores of passages between labels, by `first → second`.
 
-    In the middle of a clip the first label and its parameters give way to the second and its; every parameter stands in
-    the middle of its range.
+    In the middle third of a clip the first label and its parameters pass into the second and its, by shares that cross
+    in a straight line; every parameter stands in the middle of its range.
 
     Args:
         lm: whose labels they are.
@@ -88,24 +92,33 @@ def _ring(labels: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _passage(schema: Schema, pair: tuple[str, str], *, rows: int, frames: int) -> Condition:
+    """The shares of both labels, and of their parameters, cross in a straight line in the middle third."""
+    first, second = (schema.label_index(label) for label in pair)
+    later = (3 * (torch.arange(frames) + 0.5) / frames - 1).clamp(0, 1)
+    shares = torch.zeros(rows, frames, len(schema.labels))
+    shares[..., first] += 1 - later
+    shares[..., second] += later
     condition = Condition.empty(rows, frames, len(schema.parameters))
-    for label, part in zip(pair, (slice(0, frames // 2), slice(frames // 2, None)), strict=True):
-        condition.labels[:, part] = schema.label_index(label)
-        for index, parameter in enumerate(schema.parameters):
-            if parameter.label in (label, None):
-                condition.values[:, part, index] = 0.5
-    return condition
+    of_values = torch.ones_like(condition.values)
+    for index, parameter in enumerate(schema.parameters):
+        if parameter.label is not None:
+            of_values[..., index] = shares[..., schema.label_index(parameter.label)]
+        if parameter.label in (None, *pair):
+            condition.values[..., index] = 0.5
+    condition.labels[:] = torch.where(later < 0.5, first, second)
+    return Condition(condition.labels, condition.values, Mix(shares, of_values))
 
 
 def _score(sounds: Sequence[Float[Tensor, " _"]], sample_rate: int) -> MorphScore:
     levels = [_levels(sound, sample_rate) for sound in sounds]
     hole = max(_hole(each) for each in levels)
-    clipped = max(float((sound.abs() >= FULL_SCALE).float().mean()) for sound in sounds)
+    clipped = max(_clipped(sound) for sound in sounds)
     return MorphScore(
         hole_db=hole,
         peak=max(float(sound.abs().max()) for sound in sounds),
         clipped=clipped,
-        holds=hole <= DEEPEST and clipped == 0,
+        clipped_ends=max(_clipped(_ends(sound)) for sound in sounds),
+        holds=hole <= DEEPEST and clipped <= CLIP_SHARE,
         levels_db=tuple(levels[0].tolist()),
         samples=sounds[0],
     )
@@ -117,8 +130,17 @@ def _levels(sound: Float[Tensor, " _"], sample_rate: int) -> Float[Tensor, " win
     return 10 * torch.log10(power.clamp(min=_FLOOR**2))
 
 
+def _clipped(sound: Float[Tensor, " _"]) -> float:
+    return float((sound.abs() >= FULL_SCALE).double().mean()) if len(sound) else 0.0
+
+
+def _ends(values: Float[Tensor, " _"]) -> Float[Tensor, " _"]:
+    """The outer thirds."""
+    third = len(values) // 3
+    return torch.cat([values[:third], values[len(values) - third :]])
+
+
 def _hole(levels: Float[Tensor, " window"]) -> float:
     third = len(levels) // 3
     middle = levels[third : len(levels) - third]
-    ends = torch.cat([levels[:third], levels[len(levels) - third :]])
-    return max(0.0, float(ends.min() - middle.min())) if third else 0.0
+    return max(0.0, float(_ends(levels).min() - middle.min())) if third else 0.0

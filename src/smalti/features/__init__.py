@@ -2,12 +2,14 @@
 
 from smalti.features.array_files import ArrayFile, array_bytes
 from smalti.features.cepstrum import MfccEncoder, log_power, mfcc, normalised, trimmed
+from smalti.features.frame_lm import FrameGuess, FrameLM, FrameStepper
 from smalti.features.frames import FRAMES, LogMelEncoder
 from smalti.features.griffin_lim import griffin_lim, mel_to_magnitude
 from smalti.features.log_mel_files import is_log_mel, may_hold_log_mel, open_log_mel
 from smalti.features.mel import (
     MEL_PRESETS,
     MelSettings,
+    find_picture,
     from_log_mel,
     hop_by_hop,
     log_mel,
@@ -35,6 +37,9 @@ __all__ = [
     "RELATIVE_BINS",
     "SILENCE",
     "ArrayFile",
+    "FrameGuess",
+    "FrameLM",
+    "FrameStepper",
     "LogMelEncoder",
     "MelSettings",
     "MfccEncoder",
@@ -44,6 +49,7 @@ __all__ = [
     "Vocoder",
     "VocoderStream",
     "array_bytes",
+    "find_picture",
     "from_log_mel",
     "griffin_lim",
     "hop_by_hop",

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.core import ParameterError
+from smalti.core import ParameterError, nearest
 from smalti.features.stft import stft_magnitude
 
 _LINEAR_TOP_HZ = 1000.0
@@ -97,6 +97,18 @@ MEL_PRESETS = {
         ceiling_db=40.0,
         aligned="middle",
     ),
+    # ln max(m, 1e-5), as BigVGAN's authors have it at 44.1 kHz with 128 bands and 512 samples a frame.
+    "bigvgan44k": MelSettings(
+        sample_rate=44100,
+        n_fft=2048,
+        hop=512,
+        bands=128,
+        low_hz=0.0,
+        high_hz=22050.0,
+        floor_db=-100.0,
+        ceiling_db=40.0,
+        aligned="middle",
+    ),
     # ln max(m, 1e-7), as Vocos's authors have it at 24 kHz.
     "vocos24k": MelSettings(
         sample_rate=24000,
@@ -172,6 +184,17 @@ def from_log_mel(
 def preset_of(settings: MelSettings) -> str:
     """The name of a picture in `MEL_PRESETS`; its settings in words if it has none."""
     return next((name for name, known in MEL_PRESETS.items() if known == settings), str(settings))
+
+
+def find_picture(name: str) -> MelSettings:
+    """A mel preset by its name.
+
+    Raises:
+        ParameterError: if it is unknown; names the nearest.
+    """
+    if name not in MEL_PRESETS:
+        raise ParameterError(f"mel preset {name!r} is unknown; {nearest(name, MEL_PRESETS)}")
+    return MEL_PRESETS[name]
 
 
 def warped_bands(settings: MelSettings, factors: Float[Tensor, " batch"]) -> Float[Tensor, "batch band"]:

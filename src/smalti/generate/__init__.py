@@ -1,5 +1,6 @@
-"""Floor 3, generate: token language models make codes, frame by frame, as they are asked."""
+"""Floor 3, generate: language models make codes or mel frames, one by one, as they are asked."""
 
+from smalti.generate.frames import generate_frames, stream_frames
 from smalti.generate.guidance import parse_guidance
 from smalti.generate.latent_sounds import LatentSound, centroid, gliding, latents_of, morphed, shifted, sound_of
 from smalti.generate.latents import Way, between
@@ -31,6 +32,7 @@ __all__ = [
     "condition",
     "course",
     "generate",
+    "generate_frames",
     "generate_masked",
     "gliding",
     "in_turn",
@@ -44,4 +46,5 @@ __all__ = [
     "sound_of",
     "sound_stream",
     "stream",
+    "stream_frames",
 ]

@@ -18,11 +18,12 @@ from torch import Tensor
 
 from smalti.core import Condition, DecoderStream, ParameterError, Schema, TokenSpec
 from smalti.features import VocoderStream
+from smalti.generate.morphs import parse_labels
 from smalti.generate.sampling import Sampling
-from smalti.generate.trajectories import Setting, condition
+from smalti.generate.trajectories import COURSES, Setting, condition
 
 _REMEMBERED = 1000  # changes
-_BLOCK = 0.1  # seconds of codes that are decoded at once; a change need not wait longer
+_BLOCK = 0.05  # seconds of codes that are decoded at once; a change need not wait longer
 
 
 @dataclass(slots=True)
@@ -221,17 +222,34 @@ def course(
     Args:
         seconds: length of the sound; None for one without end.
     Raises:
-        ParameterError: as `condition`; or if a setting moves over the whole of a sound without end.
+        ParameterError: as `condition`; or if a setting or the label moves over the whole of a sound without end.
     """
     if seconds is None:
-        for setting in settings:
-            if setting.seconds is None and len(setting.values) > 1:
-                raise ParameterError(
-                    f"{setting.name!r} moves over the whole sound, which has no end; give its length (--seconds) "
-                    f"or say when ({setting.name}=0:{setting.values[0]:g},10:{setting.values[-1]:g})"
-                )
-        seconds = max((setting.seconds[-1] for setting in settings if setting.seconds), default=0) + 1 / frame_rate
+        ends = [_end_of_label(label, schema)] if label is not None else []
+        seconds = max([*ends, *(_end_of(setting) for setting in settings)], default=0.0) + 1 / frame_rate
     return condition(schema, label=label, settings=settings, seconds=seconds, frame_rate=frame_rate)
+
+
+def _end_of(setting: Setting) -> float:
+    """Seconds after which a setting stands still."""
+    points = len(setting.values) if setting.course is None else len(COURSES[setting.course])
+    if setting.seconds is None and points > 1:
+        raise _endless(setting.name, "rate=0:2,10:16")
+    return setting.seconds[-1] if setting.seconds else 0.0
+
+
+def _end_of_label(label: str, schema: Schema) -> float:
+    """Seconds after which the label is one."""
+    short, long = (parse_labels(label, schema.labels, seconds=seconds) for seconds in (1.0, 2.0))
+    if short != long or (short.seconds is None and len(short.points) > 1):
+        raise _endless(label, "0:rain,10:wind")
+    return short.seconds[-1] if short.seconds else 0.0
+
+
+def _endless(what: str, remedy: str) -> ParameterError:
+    return ParameterError(
+        f"{what!r} moves over the whole sound, which has no end; give its length (--seconds) or say when ({remedy})"
+    )
 
 
 def block_frames(spec: TokenSpec) -> int:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from smalti.core import Condition, LatentLM, ParameterError, TokenLM, Tokens, TokenSpec
+from smalti.core import Condition, LatentLM, ParameterError, Schema, TokenLM, Tokens, TokenSpec
 from smalti.generate.guidance import Guidance
 from smalti.generate.sampling import Sampling, choose
 from smalti.nn.modulation import require_condition
@@ -65,7 +65,7 @@ def stream(
     heard = prompt_codes(lm.spec, prompt, len(seeds))
     if isinstance(lm, LatentLM):
         lm = lm.at(lm.prior(seeds))
-    asked = _asker(lm, condition_at, len(seeds), last)
+    asked = asker(lm.schema, condition_at, batch=len(seeds), last=last)
     asked(0)
     now = sampling if callable(sampling) else lambda: sampling
     guess = _guesser(lm, now, len(seeds))
@@ -114,12 +114,14 @@ def _guesser(lm: TokenLM, sampling: Callable[[], Sampling], batch: int) -> Calla
     return guess
 
 
-def _asker(
-    lm: TokenLM, condition_at: Callable[[int], Condition], batch: int, last: int | None
+def asker(
+    schema: Schema, condition_at: Callable[[int], Condition], *, batch: int, last: int | None
 ) -> Callable[[int], Condition]:
+    """What is asked of a new frame, for every row of a batch and checked; arguments and errors as of `stream`."""
+
     def asked(frame: int) -> Condition:
         condition = condition_at(max(0, frame if last is None else min(frame, last)))
-        require_condition(lm.schema, condition)
+        require_condition(schema, condition)
         rows, frames = condition.labels.shape
         if rows not in (1, batch) or frames != 1:
             raise ParameterError(

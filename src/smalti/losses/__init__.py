@@ -14,6 +14,7 @@ from smalti.losses.aligned import aligned_prediction, warping_partners
 from smalti.losses.codec import SpectralDistances, yardstick
 from smalti.losses.ctc import blank_free_ctc, collapsed, contrastive, pair_log_likelihoods, unbalance
 from smalti.losses.ends import ended
+from smalti.losses.frames import FRAME_SCALES, frame_distance, frame_log_density
 from smalti.losses.latents import (
     FreeBits,
     active_units,
@@ -31,6 +32,7 @@ from smalti.losses.spectral import loud_l2, picture_l1
 from smalti.losses.waveform import PUBLISHED_RESOLUTIONS, Resolution, mel_l1, multi_resolution_stft
 
 __all__ = [
+    "FRAME_SCALES",
     "PUBLISHED_BANDS",
     "PUBLISHED_RESOLUTIONS",
     "PUBLISHED_SCALES",
@@ -49,6 +51,8 @@ __all__ = [
     "contrastive",
     "ended",
     "feature_matching",
+    "frame_distance",
+    "frame_log_density",
     "free_divergence",
     "hinge_discriminator",
     "hinge_generator",

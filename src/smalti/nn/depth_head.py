@@ -1,22 +1,21 @@
 """The depth head: the codes of one frame, one after the other, each guessed from what was heard and the codes below it.
 
-A frame costs one row of the large transformer and Q short steps of this small one, so that a code depends on those
-below it without the Q - 1 rows that `delay` waits or the Q times as many rows that `flat` reads:
+A frame costs one row of the transformer and Q short steps of a recurrent cell, so that a code depends on those below it
+without the Q - 1 rows that `delay` waits or the Q times as many rows that `flat` reads:
 
     heard h   h + a   h + b        in, for the codes a b c of a frame of Q = 3
-        |       |       |
+        |   →   |   →   |          the cell's state
         a       b       c          guessed
 
-Source: the depth transformer of arXiv:2410.00037, section 3.4.1. Differs: it is the house's transformer, with rotary
-positions, and its codes are told apart by their tables.
+Source: the depth transformer of arXiv:2410.00037, section 3.4.1. Differs: a gated recurrent unit (arXiv:1406.1078)
+takes the place of its layers: a frame has few codes, and a step is a tenth of the calls.
 """
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from smalti.core import ParameterError, TokenSpec
-from smalti.nn.transformer import Transformer, TransformerSettings
+from smalti.core import TokenSpec
 
 
 class DepthHead(nn.Module):
@@ -24,39 +23,60 @@ class DepthHead(nn.Module):
 
     offsets: Tensor
 
-    def __init__(self, spec: TokenSpec, *, width: int, transformer: TransformerSettings):
-        """Lay it out for vectors of `width` numbers.
+    def __init__(self, spec: TokenSpec, *, heard: int, width: int, dropout: float = 0.0):
+        """Lay it out.
 
-        Raises:
-            ParameterError: if the window is shorter than a frame's codes.
+        Args:
+            spec: of the codes.
+            heard: numbers of a frame's vector.
+            width: of the cell.
+            dropout: share of what leaves the cell that is dropped in training.
         """
         super().__init__()
-        if transformer.window < spec.codebooks:
-            found = f"a depth head of window {transformer.window}"
-            raise ParameterError(f"found {found}, wanted at least {spec.codebooks}, the codes of a frame")
-        self.project_in = nn.Linear(width, transformer.width)
         tables = max(spec.codebooks - 1, 1)
-        self.codes = nn.Embedding(tables * (spec.vocab + 1), transformer.width)
+        self.project_in = nn.Linear(heard, width)
+        self.codes = nn.Embedding(tables * (spec.vocab + 1), width)
         nn.init.normal_(self.codes.weight, std=0.02)
-        self.transformer = Transformer(transformer)
-        self.heads = nn.ModuleList(nn.Linear(transformer.width, spec.vocab) for _ in range(spec.codebooks))
+        self.cell = nn.GRUCell(width, width)
+        self.drop = nn.Dropout(dropout)
+        self.norm = nn.RMSNorm(width)
+        self.heads = nn.ModuleList(nn.Linear(width, spec.vocab) for _ in range(spec.codebooks))
         self.register_buffer("offsets", torch.arange(tables) * (spec.vocab + 1), persistent=False)
 
     def forward(
-        self, heard: Float[Tensor, "batch frame dim"], below: Int64[Tensor, "batch below frame"]
+        self, heard: Float[Tensor, "batch frame heard"], below: Int64[Tensor, "batch below frame"]
     ) -> Float[Tensor, "batch codebook frame vocab"]:
         """Logits of all codes of frames whose codes are known, all but the last."""
-        vectors = self._deep(heard.flatten(0, 1), below.transpose(1, 2).flatten(0, 1))
-        guesses = torch.stack([head(vectors[:, q]) for q, head in enumerate(self.heads)], dim=1)
-        return guesses.unflatten(0, heard.shape[:2]).transpose(1, 2)
+        first, state = self.begin(heard.flatten(0, 1))
+        guesses = list[Tensor]()
+        for place in range(len(self.heads)):
+            newest = below[:, place - 1].flatten() if place else None
+            guess, state = self.one(first, newest, state, place=place)
+            guesses.append(guess)
+        return torch.stack(guesses, dim=1).unflatten(0, heard.shape[:2]).transpose(1, 2)
+
+    def begin(
+        self, heard: Float[Tensor, "batch heard"]
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
+        """What every step of a frame is told, and the state before the first."""
+        first = self.project_in(heard).to(heard.dtype)
+        return first, torch.zeros_like(first)
 
     def one(
-        self, heard: Float[Tensor, "batch dim"], below: Int64[Tensor, "batch below"]
-    ) -> Float[Tensor, "batch vocab"]:
-        """Logits of the code above these."""
-        return self.heads[below.shape[1]](self._deep(heard, below)[:, -1])
+        self,
+        first: Float[Tensor, "batch dim"],
+        newest: Int64[Tensor, " batch"] | None,
+        state: Float[Tensor, "batch dim"],
+        *,
+        place: int,
+    ) -> tuple[Float[Tensor, "batch vocab"], Float[Tensor, "batch dim"]]:
+        """Logits of the code at a place, 0…Q-1, and the state behind it.
 
-    def _deep(self, heard: Tensor, below: Tensor) -> Tensor:
-        first = self.project_in(heard)[:, None]
-        told = self.codes(below + self.offsets[: below.shape[1]])
-        return self.transformer(torch.cat([first, first + told], dim=1))
+        Args:
+            first, state: as `begin` gives them, the state then as the step before gave it.
+            newest: the code below; None at the lowest place.
+            place: codebook of the code.
+        """
+        told = first if newest is None else first + self.codes(newest + self.offsets[place - 1])
+        state = self.cell(told, state)
+        return self.heads[place](self.norm(told + self.drop(state))), state

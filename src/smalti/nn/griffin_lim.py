@@ -6,10 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from smalti.audio.knee import within_full_scale
 from smalti.features import MelSettings, VocoderStream, from_log_mel, griffin_lim, mel_to_magnitude
 from smalti.nn.overlap import CrossFade, Function, Windows
 
-_QUICK_WINDOW, _QUICK_OVERLAP = 8, 2  # frames
+_QUICK_STEPS, _QUICK_WINDOW, _QUICK_OVERLAP = 20, 8, 2  # of inversion; frames
 
 
 class GriffinLimVocoder:
@@ -49,7 +50,7 @@ class GriffinLimVocoder:
         """The same in short windows, whose phases know less of each other."""
         return GriffinLimVocoder(
             self.picture,
-            inversion_steps=self._steps,
+            inversion_steps=min(self._steps, _QUICK_STEPS),
             iterations=self._iterations,
             window=min(self._window, _QUICK_WINDOW),
             overlap=min(self._overlap, _QUICK_OVERLAP),
@@ -77,7 +78,7 @@ class _Stream:
 
     def flush(self) -> Float[Tensor, " sample"]:
         rest = self._give(self._fade.push(piece) for piece in self._windows.flush())
-        return torch.cat([rest, self._fade.flush()[: self._owed].to(rest)])
+        return torch.cat([rest, within_full_scale(self._fade.flush()[: self._owed].to(rest))])
 
     def _give(self, pieces: Iterator[Tensor]) -> Tensor:
         """Pieces in a row, without what lies before the first sample or behind the last."""
@@ -86,4 +87,4 @@ class _Stream:
         self._before_start -= skipped
         sound = sound[skipped : skipped + self._owed]
         self._owed -= len(sound)
-        return sound
+        return within_full_scale(sound)

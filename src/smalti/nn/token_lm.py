@@ -35,17 +35,10 @@ class TokenTransformer(nn.Module):
         schema: Schema,
         pattern: str,
         transformer: TransformerSettings,
-        depth: TransformerSettings | None = None,
+        depth_width: int = 128,
     ):
-        """Lay it out, with a depth head of sizes `depth` (its window Q or more) for pattern `depth` and no other.
-
-        Raises:
-            ParameterError: if the sizes of a depth head are missing, too many or too short.
-        """
+        """Lay it out; `depth_width` is of the cell of pattern `depth`, and other patterns have none."""
         super().__init__()
-        if (depth is None) == (pattern == "depth"):
-            found = "no depth head" if depth is None else "a depth head"
-            raise ParameterError(f"pattern {pattern} was given {found}; pattern depth wants one, and no other has one")
         self.spec, self.schema, self.pattern = spec, schema, pattern
         self._pattern = find_pattern(pattern)
         self.codes = nn.Embedding(spec.codebooks * (spec.vocab + 1), transformer.width)
@@ -56,9 +49,9 @@ class TokenTransformer(nn.Module):
         self.transformer = Transformer(transformer)
         self.drop = nn.Dropout(transformer.dropout)
         self.heads = (
-            nn.Linear(transformer.width, spec.codebooks * spec.vocab)
-            if depth is None
-            else DepthHead(spec, width=transformer.width, transformer=depth)
+            DepthHead(spec, heard=transformer.width, width=depth_width, dropout=transformer.dropout)
+            if pattern == "depth"
+            else nn.Linear(transformer.width, spec.codebooks * spec.vocab)
         )
         offsets = torch.arange(spec.codebooks) * (spec.vocab + 1)
         self.register_buffer("offsets", offsets[:, None], persistent=False)
@@ -243,7 +236,7 @@ class DepthStepper:
         device = self._listener.device
         self._places = [0] * batch
         self._frame = torch.full((batch, model.spec.codebooks), model.spec.vocab, device=device)
-        self._heard = torch.zeros(batch, model.transformer.settings.width, device=device)
+        self._first, self._state = self._head.begin(torch.zeros(batch, model.transformer.settings.width, device=device))
 
     @torch.inference_mode()
     def step(
@@ -269,10 +262,12 @@ class DepthStepper:
         self._frame.scatter_(1, newest, row[:, :, 0].gather(1, newest))
         if 0 in places:
             self._begin(at == 0, condition)
-        guesses = self._heard.new_zeros(*self._frame.shape, 1, self._spec.vocab)
+        guesses = self._first.new_zeros(*self._frame.shape, 1, self._spec.vocab)
         for place in places:
             chosen = (at == place).nonzero()[:, 0] if len(places) > 1 else slice(None)
-            guesses[chosen, place, 0] = self._head.one(self._heard[chosen], self._frame[chosen, :place])
+            newest = self._frame[chosen, place - 1] if place else None
+            guess, state = self._head.one(self._first[chosen], newest, self._state[chosen], place=place)
+            guesses[chosen, place, 0], self._state[chosen] = guess, state
         self._places = [(place + 1) % codebooks for place in self._places]
         return guesses
 
@@ -280,7 +275,9 @@ class DepthStepper:
         """Hear the frames that are whole; what others write lies where their next frame will, unseen until then."""
         heard = self._listener.hear(self._frame[:, :, None], condition)[:, 0]
         self._listener.cache.offsets -= (~whole).long()
-        self._heard = torch.where(whole[:, None], heard, self._heard)
+        first, state = self._head.begin(heard)
+        self._first = torch.where(whole[:, None], first, self._first)
+        self._state = torch.where(whole[:, None], state, self._state)
 
     def _frames(self, rows: Tensor, condition: Condition) -> Tensor:
         """Whole frames, all but the last code of the last: rows that begin with the last code of the frame before."""
@@ -289,7 +286,7 @@ class DepthStepper:
         before = torch.cat([self._frame[:, :-1, None], below[:, :, :-1]], dim=2)
         before = torch.cat([before, rows[:, -1:, ::codebooks]], dim=1)
         heard = self._listener.hear(before, condition.at(slice(None, None, codebooks)))
-        self._frame[:, :-1], self._heard = below[:, :, -1], heard[:, -1]
+        self._frame[:, :-1] = below[:, :, -1]
         guesses = heard.new_zeros(*rows.shape, self._spec.vocab)
         for q, guess in enumerate(self._head(heard, below).unbind(1)):
             guesses[:, q, q::codebooks] = guess

@@ -63,9 +63,12 @@ class PlainQuantizer(nn.Module):
 
     @torch.no_grad()
     def _count(self, points: Tensor, codes: Tensor, restart_below: float) -> None:
-        counts = torch.bincount(codes, minlength=self.vocab).to(points)
+        # no number in all processes, if a latent of one is none: then, as by the optimiser, nothing is learnt
+        counts = torch.bincount(codes, minlength=self.vocab).to(points) + 0 * points.sum()
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(counts)
+        if not bool(torch.isfinite(counts).all()):
+            return
         self.counts.lerp_(counts, 1 - self.decay)
         uniform = self.counts.sum() / self.vocab
         dead = self.counts < restart_below * uniform

@@ -3,17 +3,18 @@
 Source: Kumar et al. 2023 (DAC, arXiv:2306.06546), section 3.2: factorised, length-normalised codes, learnt by gradient.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, autocast, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
 from smalti.quantize.interface import Quantized
 from smalti.quantize.kmeans import kmeans
-from smalti.quantize.vector import as_points, spare_latents
+from smalti.quantize.vector import as_points
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +151,28 @@ class ProjectedResidualQuantizer(nn.Module):
             quantizer.start(residual, generator=generator)
             residual = residual - quantizer.decode(quantizer.encode(residual))
 
+    @property
+    def books(self) -> list[Tensor]:
+        """Code vectors of each codebook."""
+        return [quantizer.codebook.weight for quantizer in self._quantizers]
+
     @torch.no_grad()
-    def restart(self, latents: Float[Tensor, "batch dim frame"], idle: Bool[Tensor, "codebook vocab"]) -> None:
-        """Move idle codes to random latents, as they are left over for their codebook."""
+    def looks(self, latents: Float[Tensor, "batch dim frame"]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Of each codebook: its code vectors, what it is to stand for in its own few dimensions, and the codes of that.
+
+        Code vectors that are changed between two of them count from the next on only.
+        """
         residual = latents.float()
-        for quantizer, those in zip(self._quantizers, idle, strict=True):
-            spare = spare_latents(as_points(quantizer.inwards(residual)), int(those.sum()))
-            quantizer.codebook.weight[those] = spare
-            residual = residual - quantizer.decode(quantizer.encode(residual))
+        for quantizer in self._quantizers:
+            codes = quantizer.encode(residual)
+            found = quantizer.decode(codes)
+            yield quantizer.codebook.weight, as_points(quantizer.inwards(residual)), codes.flatten()
+            residual = residual - found
 
 
 def _become(layer: nn.Conv1d, matrix: Float[Tensor, "out into"], bias: Float[Tensor, " out"]) -> None:
     """Take over weights, whether they are normed or plain."""
-    weight = matrix[:, :, None].to(layer.weight)
+    weight = matrix[:, :, None].to(layer.weight).contiguous()
     if parametrize.is_parametrized(layer):
         layer.weight = weight  # pyright: ignore[reportAttributeAccessIssue]
     else:

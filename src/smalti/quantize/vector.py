@@ -83,6 +83,8 @@ class VectorQuantizer(nn.Module):
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(counts)
             torch.distributed.all_reduce(sums)
+        if not bool(torch.isfinite(sums).all()):  # as the optimiser, it leaves out what is no number
+            return
         self.counts.lerp_(counts, 1 - self.decay)
         self.sums.lerp_(sums, 1 - self.decay)
         uniform = self.counts.sum() / self.vocab

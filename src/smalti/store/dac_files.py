@@ -235,7 +235,7 @@ def _decibels(value: Any) -> float:
     numbers = value.numbers if isinstance(value, InertArray) else None
     if numbers is not None and numbers.size == 1 and numbers.dtype.kind in "uif":
         value = numbers.item()
-    if type(value) not in (int, float):
+    if not isinstance(value, int | float) or isinstance(value, bool):
         raise PickleRefused("has an input_db that is no loudness")
     return float(value)
 

@@ -12,12 +12,19 @@ from torch import Tensor
 
 from smalti.audio import read
 from smalti.core import Audio, Codec, Condition, LanguageModel, MaskedLM, ParameterError, SpecError, TokenLM, Tokens
+from smalti.features import FrameLM
 from smalti.generate import Sampling, block_frames, condition, generate_masked, inpaint, parse_setting
 from smalti.generate import generate as generate_codes
 from smalti.store import SmtWriter
-from smalti.systems.hearing import RunName, heard_as
-from smalti.systems.registry import TOKENIZER, find_run, load_codec_of, load_language_model
+from smalti.systems.frame_sounds import frame_sounds, frames_of
+from smalti.systems.hearing import Heard, RunName, heard_as
+from smalti.systems.registry import TOKENIZER, find_run, load_codec_of, load_generator
 from smalti.transcode import write_decoded
+
+_ONLY_BEFORE = (
+    "this model hears only what comes before, wanted one that fills gaps, such as melgpt/masked; "
+    "or let it continue the beginning (--prompt-seconds)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +38,7 @@ class GenerateReport:
         audio_seconds: of sound, prompts included.
         seconds: taken.
         real_time_factor: seconds per second of sound.
-        bitrate: of the tokens, bits per second.
+        bitrate: of the tokens, bits per second; None of a model without tokens.
     """
 
     files: int
@@ -40,7 +47,7 @@ class GenerateReport:
     audio_seconds: float
     seconds: float
     real_time_factor: float
-    bitrate: float
+    bitrate: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +80,15 @@ def generate(
     """Generate one sound per seed and write each; what cannot be asked is refused before the model is called.
 
     Args:
-        run: a language model's run folder or shipped name, maybe with a vocoder for its codec.
-        to: `OUT.wav`, or `OUT.smt` for the tokens alone; with several seeds `OUT-1.wav`, `OUT-2.wav`, …
+        run: a language model's run folder or shipped name, maybe with a vocoder for its codec or its frames.
+        to: `OUT.wav`, or `OUT.smt` for the tokens alone, or `OUT.npy` for a frame model's log-mels; with several seeds
+            `OUT-1.wav`, `OUT-2.wav`, …
         seconds: length of each, behind the prompt; not for a gap, which is as long as it is.
         label: class of sound; None asks for none.
         settings: parameters as people write them, such as `rate=0:2,10:16`.
         prompt: a recording to continue, whose last frame is left out if it is not full; or to make a gap of anew, where
-            the frames that it touches are new and every other code is kept.
+            the frames that it touches are new and every other code is kept. Behind a model of frames it is heard
+            through the vocoder as well.
         sampling: how codes are chosen.
         seeds: one for each sound.
     Raises:
@@ -90,7 +99,10 @@ def generate(
     """
     begin = time.perf_counter()
     folder = find_run(run)
-    lm = load_language_model(folder)
+    lm = load_generator(folder)
+    if isinstance(lm, FrameLM):
+        told = _Told(label, tuple(settings), sampling, tuple(seeds))
+        return _of_frames(lm, heard_as(run), told, to=to, seconds=seconds, prompt=prompt)
     codec, spec = load_codec_of(heard_as(run).of(folder / TOKENIZER), lm.spec), lm.spec
     gap = prompt.gap if prompt is not None else None
     _refuse_length(seconds, gap)
@@ -104,7 +116,49 @@ def generate(
         codes = language_codes(lm, asked, sampling=sampling, seeds=seeds, prompt=heard)
         samples = round(length * spec.sample_rate) + (int(heard.lengths[0]) if heard is not None else 0)
     paths = _write(codec, codes, to, samples=samples)
-    spent, sound = time.perf_counter() - begin, len(paths) * samples / spec.sample_rate
+    return _report(paths, seeds, begin=begin, seconds=samples / spec.sample_rate, bitrate=spec.bitrate)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a sound is to be and how it is chosen."""
+
+    label: str | None
+    settings: tuple[str, ...]
+    sampling: Sampling
+    seeds: tuple[int, ...]
+
+
+def _of_frames(
+    lm: FrameLM, named: Heard, told: _Told, *, to: Path, seconds: float | None, prompt: Prompt | None
+) -> GenerateReport:
+    begin, picture = time.perf_counter(), lm.picture
+    if prompt is not None and prompt.gap is not None:
+        raise SpecError(_ONLY_BEFORE)
+    if seconds is None:
+        raise _missing_seconds()
+    settings = [parse_setting(text) for text in told.settings]
+    rate = picture.sample_rate / picture.hop
+    asked = condition(lm.schema, label=told.label, settings=settings, seconds=seconds, frame_rate=rate)
+    paths = _paths(to, len(told.seeds))
+    samples = frame_sounds(
+        lm,
+        asked,
+        named=named,
+        paths=paths,
+        samples=round(seconds * picture.sample_rate),
+        prompt=None if prompt is None else frames_of(_beginning(prompt, picture.sample_rate), picture),
+        sampling=told.sampling,
+        seeds=told.seeds,
+    )
+    names = tuple(str(path) for path in paths)
+    return _report(names, told.seeds, begin=begin, seconds=samples / picture.sample_rate, bitrate=None)
+
+
+def _report(
+    paths: tuple[str, ...], seeds: Sequence[int], *, begin: float, seconds: float, bitrate: float | None
+) -> GenerateReport:
+    spent, sound = time.perf_counter() - begin, len(paths) * seconds
     return GenerateReport(
         files=len(paths),
         paths=paths,
@@ -112,7 +166,7 @@ def generate(
         audio_seconds=sound,
         seconds=spent,
         real_time_factor=spent / sound,
-        bitrate=spec.bitrate,
+        bitrate=bitrate,
     )
 
 
@@ -155,17 +209,28 @@ def _gap(text: str) -> tuple[float, float]:
 
 def _refuse_length(seconds: float | None, gap: tuple[float, float] | None) -> None:
     if seconds is None and gap is None:
-        raise ParameterError("seconds are missing; give the length of the new sound (--seconds)")
+        raise _missing_seconds()
     if seconds is not None and gap is not None:
         raise ParameterError(f"found {seconds:g} seconds and a gap, which is as long as it is; leave one out")
 
 
+def _missing_seconds() -> ParameterError:
+    return ParameterError("seconds are missing; give the length of the new sound (--seconds)")
+
+
+def _beginning(prompt: Prompt, sample_rate: int) -> Audio:
+    """As much of a prompt's recording as is to be heard."""
+    audio = read(prompt.path, sample_rate=sample_rate)
+    samples = int(audio.lengths[0])
+    if prompt.seconds is not None:
+        samples = min(samples, round(prompt.seconds * sample_rate))
+    return Audio.single(audio.samples[0, :samples], sample_rate)
+
+
 def _prompt(codec: Codec, prompt: Prompt) -> Tokens:
     """A recording as tokens; to be continued in whole frames, as a last one partly silent would go on as silence."""
-    audio = read(prompt.path, sample_rate=codec.spec.sample_rate)
+    audio = _beginning(prompt, codec.spec.sample_rate)
     samples, hop = int(audio.lengths[0]), codec.spec.hop
-    if prompt.seconds is not None:
-        samples = min(samples, round(prompt.seconds * codec.spec.sample_rate))
     if prompt.gap is None:
         samples = samples // hop * hop
     if samples < hop:
@@ -185,18 +250,14 @@ def _fill_gap(
     seeds: Sequence[int],
 ) -> Int64[Tensor, "batch codebook frame"]:
     if not isinstance(lm, MaskedLM):
-        raise SpecError(
-            "this model hears only what comes before, wanted one that fills gaps, such as melgpt/masked; "
-            "or let it continue the beginning (--prompt-seconds)"
-        )
+        raise SpecError(_ONLY_BEFORE)
     first, last = (second * heard.spec.frame_rate for second in gap)
     frames = slice(math.floor(first + 1e-6), min(math.ceil(last - 1e-6), int(heard.frames[0])))
     return inpaint(lm, heard, asked, frames=frames, sampling=sampling, seeds=seeds)
 
 
 def _write(codec: Codec, codes: Int64[Tensor, "batch codebook frame"], to: Path, *, samples: int) -> tuple[str, ...]:
-    many = len(codes) > 1
-    paths = [to.with_name(f"{to.stem}-{i}{to.suffix}") if many else to for i in range(1, len(codes) + 1)]
+    paths = _paths(to, len(codes))
     for row, path in zip(codes, paths, strict=True):
         if path.suffix == ".smt":
             with SmtWriter(path, codec.spec) as writer:
@@ -205,3 +266,8 @@ def _write(codec: Codec, codes: Int64[Tensor, "batch codebook frame"], to: Path,
         else:
             write_decoded(codec, row.split(block_frames(codec.spec), dim=1), path, samples=samples)
     return tuple(str(path) for path in paths)
+
+
+def _paths(to: Path, count: int) -> list[Path]:
+    """`OUT.wav`, or with several sounds `OUT-1.wav`, `OUT-2.wav`, …"""
+    return [to.with_name(f"{to.stem}-{i}{to.suffix}") for i in range(1, count + 1)] if count > 1 else [to]

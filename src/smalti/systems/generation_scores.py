@@ -26,6 +26,17 @@ from smalti.systems.registry import TOKENIZER, find_run, load_codec_of, load_lan
 from smalti.systems.texture_sweeps import texture_sweeps
 from smalti.transcode.files import Progress, no_progress
 
+_REASONS = {
+    "label_accuracy": "wants a model with labels, and real clips of two of them or more",
+    "parameter_correlation": "wants a parameter that can be measured",
+    "bits_per_token": "wants real tokens, learnt and held out",
+    "copy_rate": "wants tokens that were learnt, as long as a span",
+    "frechet": "wants four real clips or more",
+    "continuation": "wants a model that goes from frame to frame, and real clips of two seconds or more",
+    "trajectories": "wants to be asked for, and a parameter that can be measured while it moves",
+    "morphs": "wants to be asked for, and a model with two labels or more",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
@@ -110,7 +121,8 @@ def score_generation(
         )
     if asking.movements is not None:
         report = _moved(report, lm, codec, sweeps=sweeps, asking=asking, progress=progress)
-    return GenerationScores(report, lm.schema, codec.spec)
+    missing = {key: reason for key, reason in _REASONS.items() if getattr(report, key) is None}
+    return GenerationScores(replace(report, left_out=missing or None), lm.schema, codec.spec)
 
 
 def _moved(

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from smalti.config import Settings, load_settings
 from smalti.core import Codec, CodecViews, ParameterError, SpecError, nearest
-from smalti.features import PictureCodec, Vocoder, preset_of
+from smalti.features import MelSettings, PictureCodec, Vocoder, preset_of
 from smalti.transcode import MagnitudeBridge
 
 _log = logging.getLogger(__name__)
@@ -89,15 +89,25 @@ def heard_through(codec: Codec, vocoder: Vocoder, named: Heard) -> Codec:
         SpecError: if it draws no pictures, or others than the vocoder's and no bridge is named; names both.
         ParameterError: if the bridge is unknown.
     """
-    if named.bridge and named.bridge not in BRIDGES:
-        raise ParameterError(f"bridge {named.bridge!r} is unknown; {nearest(named.bridge, BRIDGES)}")
     if not isinstance(codec, PictureCodec):
         raise SpecError(f"{named.run} draws no mel pictures that a vocoder could make audible; leave --vocoder out")
-    if vocoder.picture == codec.picture or not named.bridge:
-        return codec.heard_through(vocoder)
+    return codec.heard_through(bridged(codec.picture, vocoder, named, who="the codec"))
+
+
+def bridged(picture: MelSettings, vocoder: Vocoder, named: Heard, *, who: str) -> Vocoder:
+    """The vocoder, or if its pictures are others and a bridge is named, the bridge to it.
+
+    Raises:
+        ParameterError: if the bridge is unknown.
+    """
+    if named.bridge and named.bridge not in BRIDGES:
+        raise ParameterError(f"bridge {named.bridge!r} is unknown; {nearest(named.bridge, BRIDGES)}")
+    if vocoder.picture == picture or not named.bridge:
+        return vocoder
     _log.warning(
-        "the codec draws %s and the vocoder hears %s: bridged by linear magnitudes, at some loss",
-        preset_of(codec.picture),
+        "%s draws %s and the vocoder hears %s: bridged by linear magnitudes, at some loss",
+        who,
+        preset_of(picture),
         preset_of(vocoder.picture),
     )
-    return codec.heard_through(MagnitudeBridge(codec.picture, vocoder))
+    return MagnitudeBridge(picture, vocoder)

@@ -11,10 +11,12 @@ from torch import Tensor
 from smalti.audio import shown
 from smalti.config import Settings, to_toml
 from smalti.core import StoreError, nearest
-from smalti.store import read_foreign_weights, save_weights
+from smalti.store import read_foreign_weights, save_weights, sha256
 from smalti.systems.almtokenizer import ALMTokenizerConfig, ModelConfig
 from smalti.systems.almtokenizer.config import TrainConfig
 from smalti.systems.almtokenizer.foreign import adopt_encodec
+from smalti.systems.dac import DACConfig
+from smalti.systems.dac.foreign import adopt_dac
 from smalti.systems.labels import read_labels
 from smalti.systems.matpac.config import MatpacConfig, Task
 from smalti.systems.matpac.foreign import adopt_matpac
@@ -23,8 +25,8 @@ from smalti.systems.vocoder.foreign import FORMATS as VOCODERS
 from smalti.systems.vocoder.foreign import adopt
 from smalti.train import RunFolder
 
-ENDS, ENCODER = "encodec", "matpac"
-FORMATS = (*VOCODERS, ENDS, ENCODER)
+ENDS, ENCODER, CODEC = "encodec", "matpac", "dac"
+FORMATS = (*VOCODERS, ENDS, ENCODER, CODEC)
 
 _WORDS = "config.json"
 _IN_FOLDERS = ("model.safetensors", "pytorch_model.bin")
@@ -43,6 +45,7 @@ class ImportReport:
         parameter_count: numbers that it has learnt.
         left_out: kinds of tensors in it that are not needed.
         ignored: files beside it that might have been meant, and were not read.
+        sha256: of the file, to compare with what its authors publish.
     """
 
     run: Path
@@ -52,6 +55,7 @@ class ImportReport:
     parameter_count: int
     left_out: tuple[str, ...]
     ignored: tuple[str, ...]
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,19 @@ class Classifier:
 
 
 def import_weights(
-    format: str, file: Path, *, to: Path, picture: str = "", classifier: Classifier | None = None
+    format: str,
+    file: Path,
+    *,
+    to: Path,
+    picture: str = "",
+    classifier: Classifier | None = None,
+    sample_rate: int | None = None,
 ) -> ImportReport:
     """Import weights; nothing is written before all of them are found good, and nothing in them is run.
 
     Of EnCodec the encoder and decoder are taken, as a run that serves as a first stage of the query codec; of MATPAC
-    the encoder, and a classifier if there is one. A config.json beside the file is read as data. YAML is never read:
-    it can hold code, and shapes say the same.
+    the encoder, and a classifier if there is one; of DAC all. A config.json beside the file is read as data. YAML is
+    never read: it can hold code, and shapes say the same.
 
     Args:
         format: one of `FORMATS`.
@@ -84,6 +94,8 @@ def import_weights(
         to: the run folder.
         picture: mel preset a vocoder was made for; by default the one its authors publish.
         classifier: of a MATPAC.
+        classifier: of a MATPAC.
+        sample_rate: Hz, of a DAC of sizes that are not published and of which no file says it.
     Raises:
         StoreError: if the file is refused (says why), or the folder holds something else.
     """
@@ -96,7 +108,9 @@ def import_weights(
     classifier = classifier or Classifier()
     if format != ENCODER and classifier != Classifier():
         raise StoreError(f"found a classifier for {format}, which has none; leave --head, --task and --labels out")
-    found = _found(format, tensors, words, picture, classifier)
+    if format != CODEC and sample_rate is not None:
+        raise StoreError(f"found a sample rate for {format}, whose files or sizes say it; leave --sample-rate out")
+    found = _found(format, tensors, words, picture, classifier, sample_rate)
     run = RunFolder.start(to, to_toml(found.config))
     save_weights(run.weights_path, found.state, {"system": found.system, "imported": format})
     beside = sorted(path.name for path in file.parent.iterdir() if path.suffix.lower() in _NEVER)
@@ -108,6 +122,7 @@ def import_weights(
         parameter_count=found.parameter_count,
         left_out=found.left_out,
         ignored=tuple(beside),
+        sha256=sha256(file),
     )
 
 
@@ -125,12 +140,19 @@ class _Found:
 
 
 def _found(
-    format: str, tensors: Mapping[str, Tensor], words: Mapping[str, Any], picture: str, classifier: Classifier
+    format: str,
+    tensors: Mapping[str, Tensor],
+    words: Mapping[str, Any],
+    picture: str,
+    classifier: Classifier,
+    sample_rate: int | None,
 ) -> _Found:
     if format in VOCODERS:
         return _vocoder(format, tensors, words, picture)
     if picture:
         raise StoreError(f"found the mel preset {picture} for {format}, which takes none; leave --picture out")
+    if format == CODEC:
+        return _codec(tensors, words, sample_rate)
     return _ends(tensors, words) if format == ENDS else _encoder(tensors, classifier)
 
 
@@ -156,6 +178,12 @@ def _encoder(tensors: Mapping[str, Tensor], classifier: Classifier) -> _Found:
     config, net = MatpacConfig(model=found.net.config), found.net
     count = sum(value.numel() for value in net.parameters())
     return _Found(config, net.state_dict(), config.system, ENCODER, "", count, found.left_out)
+
+
+def _codec(tensors: Mapping[str, Tensor], words: Mapping[str, Any], sample_rate: int | None) -> _Found:
+    net = adopt_dac(tensors, words, sample_rate=sample_rate)
+    config, count = DACConfig(model=net.config), sum(value.numel() for value in net.parameters())
+    return _Found(config, net.state_dict(), config.system, CODEC, "", count)
 
 
 def _weights_in(folder: Path) -> Path:

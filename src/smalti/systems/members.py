@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from smalti.config import Settings, load_settings
 from smalti.core import Codec, Encoder, LanguageModel, Tokenizer, TokenLM
-from smalti.features import Vocoder
+from smalti.features import FrameLM, Vocoder
 from smalti.train import Engine, Recipe
 
 CONFIG, TOKENIZER, ENCODER = "config.toml", "tokenizer", "encoder"
-Model = Tokenizer | Encoder | LanguageModel | Vocoder
+Model = Tokenizer | Encoder | LanguageModel | FrameLM | Vocoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +194,25 @@ def _synthformer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
     return synthformer_recipe(settings, [TokenStore.open(data)], engine=engine)
 
 
+def _melformer(folder: Path) -> FrameLM:
+    from smalti.systems.melformer import load_melformer
+
+    return load_melformer(folder)
+
+
+def _melformer_settings() -> type[Settings]:
+    from smalti.systems.melformer import MelformerConfig
+
+    return MelformerConfig
+
+
+def _melformer_recipe(settings: Any, data: Path, engine: Engine) -> Recipe:
+    from smalti.data.manifest import Manifest
+    from smalti.systems.melformer import MelformerRecipe
+
+    return MelformerRecipe(settings, Manifest.read(data), engine=engine)
+
+
 def _melgpt(folder: Path) -> LanguageModel:
     from smalti.systems.melgpt import load_melgpt
 
@@ -245,5 +264,6 @@ SYSTEMS: Mapping[str, System] = {
     "wav2tok": System(_wav2tok, Learning(_wav2tok_settings, _wav2tok_recipe, "manifest")),
     "vocoder": System(_vocoder, Learning(_vocoder_settings, _vocoder_recipe, "manifest")),
     "synthformer": System(_synthformer, Learning(_synthformer_settings, _synthformer_recipe, "store")),
+    "melformer": System(_melformer, Learning(_melformer_settings, _melformer_recipe, "manifest")),
     "melgpt": System(_melgpt, Learning(_melgpt_settings, _melgpt_recipe, "store")),
 }

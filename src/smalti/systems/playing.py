@@ -46,7 +46,7 @@ class Live:
             wherever it is heard, which is not in a file.
     """
 
-    ahead: float = 200.0
+    ahead: float = 75.0
     glide: float = 0.0
     osc: str | None = None
     keys: bool = False

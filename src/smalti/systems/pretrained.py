@@ -119,15 +119,31 @@ def load_pretrained(folder: Path, *, layer: int | None = None) -> PretrainedEnco
         ParameterError: if `transformers` is not installed, or there is no such layer.
         StoreError: if the folder holds another kind of model, no safetensors, or weights that do not fit.
     """
-    words = _read(folder / _WORDS)
+    words = read_words(folder / _WORDS)
     kind = str(words.get("model_type"))
     if kind not in KINDS:
         raise StoreError(f"{folder} holds a model of kind {kind!r}, wanted an encoder of sound; {nearest(kind, KINDS)}")
+    model = read_model(folder)
+    layers = int(words["num_hidden_layers"])
+    if layer is not None and not 0 <= layer <= layers:
+        raise ParameterError(f"layer {layer} is outside 0…{layers} of {folder}; choose one in that range")
+    return _encoder(folder, model, words, layers if layer is None else layer)
+
+
+def read_model(folder: Path) -> nn.Module:
+    """A model of `transformers` with all its weights, in evaluation mode.
+
+    Args:
+        folder: with config.json and weights in safetensors.
+    Raises:
+        ParameterError: if `transformers` is not installed.
+        StoreError: if the folder holds no safetensors, or weights that do not fit.
+    """
     if not list(folder.glob("*.safetensors")):
         raise StoreError(
             f"{folder} holds no weights in safetensors; convert them with transformers, others are not read"
         )
-    need("transformers", extra="pretrained", what="encoders of others")
+    need("transformers", extra="pretrained", what="models of others")
     import transformers
 
     try:
@@ -143,10 +159,7 @@ def load_pretrained(folder: Path, *, layer: int | None = None) -> PretrainedEnco
     missing = sorted(set(told["missing_keys"]) - {"masked_spec_embed"})
     if missing:
         raise StoreError(f"{folder} lacks {len(missing)} tensors, such as {missing[0]}; get the model again")
-    layers = int(words["num_hidden_layers"])
-    if layer is not None and not 0 <= layer <= layers:
-        raise ParameterError(f"layer {layer} is outside 0…{layers} of {folder}; choose one in that range")
-    return _encoder(folder, model, words, layers if layer is None else layer)
+    return model.eval()
 
 
 def load_unlearnt_pretrained(folder: Path) -> PretrainedEncoder:
@@ -158,13 +171,13 @@ def load_unlearnt_pretrained(folder: Path) -> PretrainedEncoder:
     need("transformers", extra="pretrained", what="encoders of others")
     import transformers
 
-    words = _read(folder / _WORDS)
+    words = read_words(folder / _WORDS)
     model = transformers.AutoModel.from_config(transformers.AutoConfig.from_pretrained(folder, local_files_only=True))
     return _encoder(folder, model, words, int(words["num_hidden_layers"]))
 
 
 def _encoder(folder: Path, model: nn.Module, words: Mapping[str, Any], layer: int) -> PretrainedEncoder:
-    hearing = _read(folder / _HEARING) if (folder / _HEARING).is_file() else {}
+    hearing = read_words(folder / _HEARING) if (folder / _HEARING).is_file() else {}
     return PretrainedEncoder(
         model.eval(),
         words,
@@ -174,7 +187,12 @@ def _encoder(folder: Path, model: nn.Module, words: Mapping[str, Any], layer: in
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_words(path: Path) -> dict[str, Any]:
+    """A table of settings, as JSON.
+
+    Raises:
+        StoreError: if it cannot be read or is none.
+    """
     try:
         words: object = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

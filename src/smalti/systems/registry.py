@@ -21,10 +21,11 @@ from smalti.core import (
     fitted,
     nearest,
 )
-from smalti.features import LogMelEncoder, Vocoder
+from smalti.features import FrameLM, LogMelEncoder, Vocoder
 from smalti.systems.hearing import OWN_RATE, RunName, heard_as, heard_through, seen
 from smalti.systems.members import CONFIG, SYSTEMS, TOKENIZER, Model
 from smalti.systems.pretrained import is_pretrained, load_pretrained
+from smalti.systems.pretrained_codecs import holds_codec, load_pretrained_codec
 
 LOG_MEL = "log-mel"
 _HERE = Path(__file__).parent
@@ -32,13 +33,13 @@ _Ability = TypeVar("_Ability")
 
 
 def load(run: str | Path) -> Model:
-    """Open what a run has learnt, or a shipped model by its name.
+    """Open what a run has learnt, a shipped model by its name, or a codec of `transformers` from its folder.
 
     Raises:
         StoreError: if it is neither, has no weights yet, or is damaged; says what was found and what is near.
     """
     folder = find_run(run)
-    return SYSTEMS[system_of(folder)].load(folder)
+    return load_pretrained_codec(folder) if holds_codec(folder) else SYSTEMS[system_of(folder)].load(folder)
 
 
 def find_run(run: RunName) -> Path:
@@ -144,6 +145,17 @@ def load_language_model(run: str | Path) -> LanguageModel:
     return model if isinstance(model, MaskedLM) else _able(run, model, TokenLM, "a language model")
 
 
+def load_generator(run: str | Path) -> LanguageModel | FrameLM:
+    """Open what makes sounds as it is asked: a language model of tokens or of mel frames.
+
+    Raises:
+        StoreError: as `load`.
+        SpecError: if it is something else.
+    """
+    model = load(run)
+    return model if isinstance(model, MaskedLM | FrameLM) else _able(run, model, TokenLM, "a language model")
+
+
 def load_vocoder(run: str | Path) -> Vocoder:
     """Open a vocoder's run.
 
@@ -201,6 +213,7 @@ def _able(run: str | Path, model: Model, ability: type[_Ability], wanted: str) -
         isinstance(model, Codec): ("a codec", "a language model learns from its tokens, a vocoder from recordings"),
         isinstance(model, TokenLM): ("a language model", f"its own codec lies in {run}/{TOKENIZER}"),
         isinstance(model, MaskedLM): ("a language model that fills gaps", f"its own codec lies in {run}/{TOKENIZER}"),
+        isinstance(model, FrameLM): ("a language model of mel frames", "it has no tokens; make sound of it by itself"),
         isinstance(model, Vocoder): ("a vocoder", "give it to --vocoder beside a codec, or name another run"),
     }[True]
     raise SpecError(f"{run} is {found}, wanted {wanted}; {remedy}")

@@ -24,7 +24,7 @@ from smalti.core import (
     TokenSpec,
 )
 from smalti.data.manifest import Manifest
-from smalti.features import Vocoder, preset_of
+from smalti.features import FrameLM, MelSettings, Vocoder, preset_of
 from smalti.search import SearchIndex, is_index, load_contents, verify_index
 from smalti.store import SmtReader, TokenStore, load_weights, read_dac
 from smalti.store.dac_files import MOST_VOCAB
@@ -145,6 +145,9 @@ def _run(path: Path) -> Facts:
         if isinstance(model, LatentLM):
             seconds = model.heard * model.spec.hop / model.spec.sample_rate
             facts["latent"] = {"numbers": model.latent, "heard_seconds": seconds, "target_kl": model.target_kl}
+    if isinstance(model, FrameLM):
+        facts["picture"] = _picture(model.picture)
+    if isinstance(model, LanguageModel | FrameLM):
         facts["labels"] = list(model.schema.labels)
         facts["parameters"] = [asdict(parameter) for parameter in model.schema.parameters]
     return facts
@@ -183,11 +186,11 @@ def _seen(codec: Codec, audio: Path) -> Facts:
 
 
 def _vocoder(run: RunFolder, model: Vocoder) -> Facts:
-    picture = model.picture
-    return {
-        "net": tomllib.loads(run.config())["model"]["net"],
-        "picture": {"preset": preset_of(picture), **asdict(picture)},
-    }
+    return {"net": tomllib.loads(run.config())["model"]["net"], "picture": _picture(model.picture)}
+
+
+def _picture(picture: MelSettings) -> Facts:
+    return {"preset": preset_of(picture), **asdict(picture)}
 
 
 def _token_store(path: Path) -> Facts:

@@ -4,14 +4,16 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from smalti.config import load_settings, to_toml
-from smalti.core import ConfigError, ParameterError, StoreError
+from smalti.core import ConfigError, ParameterError, StoreError, lacks_memory
 from smalti.store import write_bytes
 from smalti.systems.beginning import begin_with, keep_beginning
 from smalti.systems.members import CONFIG, ENCODER, SYSTEMS, TOKENIZER, Learning
+from smalti.systems.memory import advice
 from smalti.systems.registry import find_preset, find_run
 from smalti.train import Cadence, Engine, EngineSettings, FitReport, Plans, Recipe, RunFolder, fit
 from smalti.transcode import copy_run, copy_tokenizer
@@ -48,7 +50,8 @@ def train(
         progress: whether to show any, on stderr.
     Raises:
         ConfigError: for an unknown preset or setting, or a run begun with other settings or data.
-        ParameterError: for `load_path` with `resume`, or of a recipe that takes nothing.
+        ParameterError: for `load_path` with `resume`, of a recipe that takes nothing, or if the memory does not
+            suffice; names a batch that fits.
         DataError, StoreError: if data or run folder cannot be used.
     """
     if resume and load_path is not None:
@@ -59,6 +62,28 @@ def train(
         raise ParameterError(f"{name} has nothing to learn; give its name in place of a run")
     settings: Any = load_settings(learning.settings(), file, [*overrides, *_hears_with(name, learning, encoder)])
     engine = Engine(settings.engine).launch()
+    try:
+        return _learn(
+            settings, learning, engine, data=data, out=out, resume=resume, load_path=load_path, progress=progress
+        )
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+    # here, where the error is gone and with it all that the step held
+    raise ParameterError(advice(settings, lambda smaller: learning.recipe(smaller, data, engine)))
+
+
+def _learn(
+    settings: Any,
+    learning: Learning,
+    engine: Engine,
+    *,
+    data: Path,
+    out: Path,
+    resume: bool,
+    load_path: Path | None,
+    progress: bool,
+) -> FitReport:
     recipe = learning.recipe(settings, data, engine)
     if learning.data == "store" and not (data / TOKENIZER / CONFIG).is_file():
         raise StoreError(f"{data} holds no tokenizer to hear its tokens with; encode it again with `smalti encode`")
@@ -66,7 +91,8 @@ def train(
     part = begin_with(recipe, run, load_path=load_path, resume=resume)
     if engine.is_main:
         keep_beginning(run, part, resume=resume)
-        run = RunFolder.start(out, to_toml(settings), resume=resume, harmless=_HARMLESS)
+        resolved = partial(_resolved, learning)
+        run = RunFolder.start(out, to_toml(settings), resume=resume, harmless=_HARMLESS, resolved=resolved)
         _refuse_other_data(run, data)
         if learning.data == "store":
             copy_tokenizer(data / TOKENIZER, out)
@@ -84,6 +110,11 @@ def train(
         resume=resume,
         progress=progress,
     )
+
+
+def _resolved(learning: Learning, config: str) -> str:
+    """Settings of a run with what they lack of those of now, as they were begun by an older version."""
+    return to_toml(load_settings(learning.settings(), config))
 
 
 def _hears_with(name: str, learning: Learning, encoder: str | Path | None) -> list[str]:

@@ -12,7 +12,7 @@ RUN/loaded.safetensors     what it began with, if that was a part of another run
 
 import logging
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,13 +34,22 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def start(cls, path: Path, config: str, *, resume: bool = False, harmless: Collection[str] = ()) -> "RunFolder":
+    def start(
+        cls,
+        path: Path,
+        config: str,
+        *,
+        resume: bool = False,
+        harmless: Collection[str] = (),
+        resolved: Callable[[str], str] = str,
+    ) -> "RunFolder":
         """Begin a run with these resolved settings, or go on with one that has the same.
 
         Args:
             config: TOML text, as `to_toml` gives it.
             resume: go on if there is a run; without one, begin.
             harmless: dotted keys that may differ, with one warning.
+            resolved: makes settings of now of a run's, such as those of an older version that lack a key.
         Raises:
             StoreError: if the folder holds a run and `resume` is off, or holds something else.
             ConfigError: if the run was begun with other settings; names the keys.
@@ -49,7 +58,7 @@ class RunFolder:
         for folder in (path, path / "checkpoints"):
             clean_temps(folder)
         if run.config_path.exists():
-            run._accept(config, resume=resume, harmless=harmless)
+            run._accept(config, resume=resume, harmless=harmless, resolved=resolved)
         else:
             if path.exists() and (not path.is_dir() or any(p.name not in _BEFORE for p in path.iterdir())):
                 raise StoreError(f"{path} holds something else than a run; choose a new folder")
@@ -128,11 +137,11 @@ class RunFolder:
         """What to say of weights that are not of these settings."""
         return StoreError(f"{self.weights_path} does not fit {self.config_path.name}; restore both from one run")
 
-    def _accept(self, config: str, *, resume: bool, harmless: Collection[str]) -> None:
+    def _accept(self, config: str, *, resume: bool, harmless: Collection[str], resolved: Callable[[str], str]) -> None:
         if not resume:
             raise StoreError(f"{self.path} holds a run already; add --resume to go on with it, or choose a new folder")
         try:
-            changed = differences(self.config(), config)
+            changed = differences(self._known(resolved), config)
         except tomllib.TOMLDecodeError as error:
             raise StoreError(f"{self.config_path} is damaged: {error}; restore it from a copy") from None
         wrong = [key for key in changed if key not in harmless]
@@ -141,3 +150,10 @@ class RunFolder:
             raise ConfigError(f"{said}; resume with the same, or begin a new run")
         if changed:
             _log.warning("resuming %s with other settings that do no harm: %s", self.path, ", ".join(changed))
+
+    def _known(self, resolved: Callable[[str], str]) -> str:
+        """The settings as of now; as they are, if they cannot be read as such."""
+        try:
+            return resolved(self.config())
+        except ConfigError:
+            return self.config()

@@ -3,7 +3,8 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -14,12 +15,12 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.audio import read
-from smalti.core import Audio, Codec, DataError, Tokenizer, TokenSpec, fitted
+from smalti.core import Audio, Codec, DataError, ParameterError, Tokenizer, TokenSpec, fitted, lacks_memory
 from smalti.data.given_codes import holds_codes, read_codes
 from smalti.data.manifest import SCHEMA, TRACKS, Manifest
 from smalti.features import is_picture
 from smalti.nn.threads import spread
-from smalti.store import TokenStore, replace_folder, write_bytes, write_store
+from smalti.store import TokenStore, refusal, replace_folder, write_bytes, write_store
 from smalti.transcode.files import Progress, no_progress, write_decoded
 from smalti.transcode.names import wav_paths
 from smalti.transcode.pictures import PictureTokenizer, given_picture
@@ -29,6 +30,7 @@ from smalti.transcode.versions import RECORDING, SHIFT, versions, write_version_
 TOKENIZER = "tokenizer"
 _RUN = ("config.toml", "weights.safetensors")
 _FILES = (*_RUN, *(f"encoder/{name}" for name in _RUN))  # a tokenizer of clusters keeps the encoder it hears with
+_PRETRAINED = ("config.json", "model.safetensors")  # of a codec of `transformers`
 _SLACK_SECONDS = 0.01  # that a manifest's rounding may be off
 
 
@@ -55,12 +57,13 @@ def encode_store(
         progress: told (clips done, clips in all).
     Raises:
         DataError: if the manifest does not say the seconds of each recording.
+        ParameterError: if the memory does not suffice for a recording, all by itself.
         SpecError, StoreError: as `smalti.store.write_store`.
     """
     begin, spec = time.perf_counter(), tokenizer.spec
     clips = versions(manifest, spec, shifts=shifts)
-    with tempfile.TemporaryDirectory(prefix="smalti-") as folder:
-        tracks = Path(folder) / TRACKS
+    with _scratch() as folder:
+        tracks = folder / TRACKS
         moving = write_version_tracks(manifest, clips, tracks, sample_rate=spec.sample_rate)
         written = write_store(
             to,
@@ -112,7 +115,7 @@ def copy_tokenizer(run: Path, to: Path) -> None:
     Raises:
         StoreError: if there is no space left.
     """
-    copy_run(run, to / TOKENIZER)
+    _copy(run, to / TOKENIZER, (*_FILES, *_PRETRAINED))
 
 
 def copy_run(run: Path, target: Path) -> None:
@@ -121,13 +124,32 @@ def copy_run(run: Path, target: Path) -> None:
     Raises:
         StoreError: if there is no space left.
     """
-    files = [name for name in _FILES if (run / name).is_file()]
+    _copy(run, target, _FILES)
+
+
+def _copy(run: Path, target: Path, names: Sequence[str]) -> None:
+    files = [name for name in names if (run / name).is_file()]
     if all((target / name).is_file() and _same(run / name, target / name) for name in files):
         return
     with replace_folder(target, size=sum((run / name).stat().st_size for name in files)) as temp:
         for name in files:
             (temp / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(run / name, temp / name)
+
+
+@contextmanager
+def _scratch() -> Generator[Path, None, None]:
+    """A folder for what is needed on the way.
+
+    Raises:
+        StoreError: if there is no room for one.
+    """
+    try:
+        made = tempfile.TemporaryDirectory(prefix="smalti-")
+    except OSError as error:
+        raise refusal(error, Path(tempfile.gettempdir()), "a few bytes") from error
+    with made as folder:
+        yield Path(folder)
 
 
 def _keep(source: Path, target: Path) -> None:
@@ -147,6 +169,18 @@ def _encoded(
     spec = tokenizer.spec
 
     def encoded(group: list[dict[str, Any]]) -> list[Tensor | str]:
+        try:
+            return together(group)
+        except (MemoryError, RuntimeError) as error:
+            if not lacks_memory(error):
+                raise
+        if len(group) > 1:
+            return [one for row in group for one in encoded([row])]
+        seconds, path = group[0]["samples"] / spec.sample_rate, group[0][RECORDING]
+        said = f"the memory does not suffice for {path} of {seconds:.1f} s"
+        raise ParameterError(f"{said}; cut it in shorter clips, or encode it alone to a .smt file")
+
+    def together(group: list[dict[str, Any]]) -> list[Tensor | str]:
         found: dict[int, Tensor | str] = {}
         drawn = [place for place, row in enumerate(group) if is_picture(row[RECORDING])]
         coded = [place for place, row in enumerate(group) if holds_codes(row[RECORDING])]

@@ -1,7 +1,7 @@
 """Settings of the residual codec: its sizes, how it learns and what judges it."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,7 +21,7 @@ class ModelConfig(Settings):
     fold: Literal[1, 16, 32, 64, 128] = Field(
         default=1, description="samples that enter and leave at once, as short spectra; 1: one by one, as published"
     )
-    strides: tuple[int, ...] = Field(
+    strides: tuple[Annotated[int, Field(gt=1)], ...] = Field(
         default=(2, 4, 8, 8), min_length=1, description="of the encoder; hop is their product times the fold"
     )
     encoder_width: int = Field(default=64, gt=0, description="channels of the first layer; each stride doubles them")
@@ -57,7 +57,11 @@ class LambdasConfig(Settings):
 
 
 class TrainConfig(Settings):
-    """AdamW, its rate falling by a factor a step or in a cosine; by default as published."""
+    """AdamW, its rate falling by a factor a step or in a cosine; by default as published.
+
+    # Differs: pieces are drawn by their duration, not by their source, and keep their level or get a random gain where
+    the reference brings each to -16 LUFS.
+    """
 
     steps: int = Field(default=400_000, gt=0)
     seed: int = Field(default=0, ge=0)
@@ -81,6 +85,9 @@ class TrainConfig(Settings):
         default=0.0, ge=0, lt=1, description="fraction of the run without codes, which k-means then places; 0: never"
     )
     start_vectors: int = Field(default=8000, gt=0, description="latent frames among which it places them")
+    follow: bool = Field(
+        default=False, description="codes are moving averages of what chose them, in place of learning by gradient"
+    )
     restart_below: float = Field(default=0.0, ge=0, description="share of uniform usage under which a code is idle")
     restart_until: float = Field(default=0.9, ge=0, le=1, description="fraction of the run in which idle codes restart")
     gain_db: tuple[float, float] = Field(default=(0.0, 0.0), description="random gain of a crop")

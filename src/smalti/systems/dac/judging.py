@@ -16,9 +16,10 @@ _TINY = 1e-9
 
 
 class SoundJudges(nn.Module):
-    """Both kinds, who hear each sound around zero and at a peak of 0.8.
+    """Both kinds, which hear each sound around zero and at a peak of 0.8.
 
-    Source: Kumar et al. 2023 (DAC, arXiv:2306.06546), section 3.3.
+    Source: Kumar et al. 2023 (DAC, arXiv:2306.06546), section 3.3. Differs: what is missing to a whole number of
+    periods or frames is silence, not the sound mirrored.
     """
 
     def __init__(self, config: JudgeConfig) -> None:

@@ -74,8 +74,8 @@ class LearningNet(nn.Module):
     def matrices(self) -> list[nn.Parameter]:
         """Weights of all layers that learn, but those around the codes."""
         layers = (layer for part in (self.codec.encoder, self.codec.decoder) for layer in part.modules())
-        found = [layer.weight for layer in layers if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d)]
-        return [weight for weight in found if weight.requires_grad]
+        found = (layer.weight for layer in layers if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d))
+        return [weight for weight in found if isinstance(weight, nn.Parameter) and weight.requires_grad]
 
     def learnt(self) -> list[nn.Parameter]:
         """All that learns."""
@@ -95,7 +95,7 @@ def begin_as_published(net: DACNet) -> None:
         for layer in part.modules():
             if isinstance(layer, nn.Conv1d) and layer.weight.requires_grad:
                 nn.init.trunc_normal_(layer.weight, std=_SMALL)
-                nn.init.zeros_(layer.bias)
+                _silence(layer)
 
 
 @torch.no_grad()
@@ -107,8 +107,18 @@ def begin_evenly(net: DACNet) -> None:
                 lengthens = isinstance(layer, nn.ConvTranspose1d)
                 heard = layer.in_channels * (_OVERLAP if lengthens else layer.kernel_size[0])
                 nn.init.normal_(layer.weight, std=heard**-0.5)
-                nn.init.zeros_(layer.bias)
+                _silence(layer)
     for unit in net.modules():
         if isinstance(unit, ResidualUnit):
-            unit.layers[-1].weight.mul_(_ADDED)
-    net.decoder.last[1].weight.mul_(_TOLD)
+            _scale(unit.layers[-1], _ADDED)
+    _scale(net.decoder.last[1], _TOLD)
+
+
+def _silence(layer: nn.Conv1d | nn.ConvTranspose1d) -> None:
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+
+
+def _scale(layer: nn.Module, factor: float) -> None:
+    assert isinstance(layer, nn.Conv1d)
+    layer.weight.mul_(factor)

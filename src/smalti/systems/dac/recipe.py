@@ -1,7 +1,8 @@
 """How the codec learns: by mel pictures at many scales and its codes, and, once they speak, by what judges hear.
 
-Codes learn by gradient, as published. Where few are in use, two settings help: `train.quantize_from` places them by
-k-means once the latents have found their places, and `train.restart_below` moves those that fell idle.
+Codes learn by gradient, as published. In a short run three settings help: `train.quantize_from` places them by k-means
+once the latents have found their places, `train.follow` makes them the means of what chooses them, and
+`train.restart_below` moves those that fell idle.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,13 +19,13 @@ from smalti.data.waveforms import beginnings
 from smalti.features import MEL_PRESETS, log_mel
 from smalti.nn.weight_norm import fold_weights
 from smalti.store import Weights
+from smalti.systems.dac.averages import CodeAverages
 from smalti.systems.dac.clips import Crops, SoundClips
 from smalti.systems.dac.config import DACConfig
 from smalti.systems.dac.held_out import HeldOutScores, rebuilt, score
 from smalti.systems.dac.judging import build_adversary
 from smalti.systems.dac.learning import LearningNet, Rebuilt
 from smalti.systems.dac.objective import Objective
-from smalti.systems.dac.usage import CodeUsage
 from smalti.train import Engine, Muon, Samples, Schedule, set_rate, update
 
 _SHOWN = 3
@@ -38,7 +39,7 @@ class DACRecipe:
         net: the codec in it.
         sounds: what it learns from.
         objective: what it learns by.
-        usage: of its codes.
+        averages: of its codes.
         adversary: None without judges.
     """
 
@@ -79,7 +80,8 @@ class DACRecipe:
         self._trained, self.optimiser = self.engine.setup(self.learning, optimiser)
         self.sounds = SoundClips(source, model=config.model, train=train, held_out=held_out)
         self.objective = Objective(train, sample_rate=config.model.sample_rate)
-        self.usage = CodeUsage(config.model, device=self.engine.device)
+        self.averages = CodeAverages(config.model, device=self.engine.device)
+        self.averages.begin(self.net.quantizer)
         rate = Schedule(peak=train.learning_rate, final=train.final_rate, warmup=train.warmup, shape="cosine")
         self.rate = rate.resolve(train.steps)
         self._quantize_from, self._restart_until = (
@@ -112,7 +114,7 @@ class DACRecipe:
         loss = self.objective.total(losses)
         weights = self.learning.learnt()
         if update(loss, parameters=weights, optimiser=self.optimiser, engine=self.engine, clip=train.clip):
-            self._revive(found, step)
+            self._look_after_codes(found, step)
         said = {name: float(value.detach()) for name, value in losses.items()}
         if judging is not None:
             said |= judging.learn(made, real, rate=self.config.judge.learning_rate * rate / train.learning_rate)
@@ -143,11 +145,11 @@ class DACRecipe:
         return [self.sounds.pieces.recordings.name(piece.clip) for piece in self.sounds.chosen(self._turn(step))]
 
     def state_dict(self) -> Mapping[str, Any]:
-        """Net, use of its codes, judges and their optimisers."""
+        """Net, averages of its codes, judges and their optimisers."""
         own = {
             "model": self.learning.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "usage": self.usage.state_dict(),
+            "averages": self.averages.state_dict(),
         }
         return own if self.adversary is None else {**own, "adversary": self.adversary.state_dict()}
 
@@ -155,7 +157,7 @@ class DACRecipe:
         """Go on from there."""
         self.learning.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.usage.load_state_dict(state["usage"])
+        self.averages.load_state_dict(state["averages"])
         if self.adversary is not None:
             self.adversary.load_state_dict(state["adversary"])
 
@@ -171,16 +173,11 @@ class DACRecipe:
         """Processes take turns, so that each hears other pieces."""
         return step * self.engine.world + self.engine.rank
 
-    def _revive(self, found: Rebuilt, step: int) -> None:
-        """Count the codes of a step, and move those that nobody chooses."""
-        below = self.config.train.restart_below
-        if found.codes is None or not below:
-            return
-        self.usage.count(found.codes)
-        idle = self.usage.idle(below)
-        if step < self._restart_until and bool(idle.any()):
-            self.net.quantizer.restart(found.latents, idle)
-            self.usage.renew(idle)
+    def _look_after_codes(self, found: Rebuilt, step: int) -> None:
+        train = self.config.train
+        if found.codes is not None and (train.follow or train.restart_below):
+            below = train.restart_below if step < self._restart_until else 0.0
+            self.averages.learn(self.net.quantizer, found.latents, follow=train.follow, restart_below=below)
 
     @torch.no_grad()
     def _start_codebooks(self, step: int) -> None:
@@ -192,3 +189,4 @@ class DACRecipe:
                 found.append(self.net.encoder(sound).float().mT.flatten(0, 1))
         generator = step_generator(self.config.train.seed, step)
         self.net.quantizer.start(torch.cat(found).mT[None], generator=generator)
+        self.averages.begin(self.net.quantizer)

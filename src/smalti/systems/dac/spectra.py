@@ -30,7 +30,7 @@ def spectral_front(fold: int) -> nn.Sequential:
     forward = nn.Conv1d(1, 2 * fold, 2 * fold, stride=fold, padding=fold // 2)
     with torch.no_grad():
         forward.weight.copy_(_waves(fold)[:, None])
-        forward.bias.zero_()
+        nn.init.zeros_(forward.get_parameter("bias"))
     return nn.Sequential(forward.requires_grad_(False), Levels(fold))
 
 
@@ -41,7 +41,7 @@ def spectral_back(fold: int) -> Iterable[nn.Module]:
     times[0] = times[fold] = 1.0
     with torch.no_grad():
         inverse.weight.copy_((_waves(fold) * times / (2 * fold))[:, None])
-        inverse.bias.zero_()
+        nn.init.zeros_(inverse.get_parameter("bias"))
     return Waves(fold), inverse.requires_grad_(False)
 
 

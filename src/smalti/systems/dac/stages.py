@@ -72,12 +72,14 @@ def _stage(layer: nn.Module) -> Stage:
 class _Pointwise:
     def __init__(self, layer: nn.Module) -> None:
         self._layer = layer
+        self._given = 0
 
     def ahead(self, wanted: int) -> int:
         return wanted
 
     def step(self, steps: Steps, limit: int | None) -> tuple[Tensor, int | None]:
-        return self._layer(steps), limit
+        self._given += steps.shape[2]
+        return _ended(self._layer(steps), self._given, limit), limit
 
 
 class _Residual:

@@ -32,9 +32,8 @@ class Analysis:
         self._begin()
 
     def _begin(self) -> None:
-        encoder, hop = self._net.encoder, self._net.config.hop
-        layers = (encoder.stem, encoder.blocks, encoder.last)
-        self._blocks = _Blocks(layers, channels=1, size=_frames(self._net) * hop, like=encoder.stem.weight)
+        encoder, size = self._net.encoder, _frames(self._net) * self._net.config.hop
+        self._blocks = _Blocks(encoder.children(), channels=1, size=size, like=encoder.stem.weight)
         self._heard = 0
 
     def push(self, samples: Float[Tensor, " sample"]) -> list[Float[Tensor, "batch latent _"]]:
@@ -70,9 +69,8 @@ class Synthesis:
 
     def _begin(self) -> None:
         decoder, net = self._net.decoder, self._net
-        layers = (decoder.stem, decoder.blocks, decoder.last)
         channels, like = net.config.latent_width, decoder.stem.weight
-        self._blocks = _Blocks(layers, channels=channels, size=_frames(net), like=like, enter=self._enter)
+        self._blocks = _Blocks(decoder.children(), channels=channels, size=_frames(net), like=like, enter=self._enter)
         self._owed = 0
 
     def push(self, frames: Float[Tensor, "dim frame"] | Int64[Tensor, "dim frame"]) -> Float[Tensor, " sample"]:
@@ -147,7 +145,7 @@ class _Blocks:
     """Runs layers over a stream of steps, a block at a time.
 
     Args:
-        layers: of the net.
+        layers: of the net, in the order in which they are run.
         channels: that the first of them takes.
         size: steps of a block.
         like: a tensor where they lie.

@@ -4,8 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from smalti.core import ParameterError, nearest
-from smalti.features import MEL_PRESETS, MelSettings
+from smalti.features import find_picture
 from smalti.quantize import Quantized, build_quantizer
 from smalti.systems.melvqvae.config import FramesNetConfig, GridNetConfig, ModelConfig
 from smalti.systems.melvqvae.frames import FramesNet
@@ -54,7 +53,7 @@ class MelAutoencoder(nn.Module):
         """
         super().__init__()
         self.config = config
-        self.picture = _picture(config.picture)
+        self.picture = find_picture(config.picture)
         bands = self.picture.bands
         self.net: FramesNet | GridNet | ImageNet
         match config.net:
@@ -107,9 +106,3 @@ def _noisy(vectors: Tensor, noise: float) -> Tensor:
         return vectors
     size = vectors.detach().square().mean().sqrt()
     return vectors + noise * size * torch.randn_like(vectors)
-
-
-def _picture(name: str) -> MelSettings:
-    if name not in MEL_PRESETS:
-        raise ParameterError(f"mel preset {name!r} is unknown; {nearest(name, MEL_PRESETS)}")
-    return MEL_PRESETS[name]

@@ -19,7 +19,7 @@ class FramesNet(nn.Module):
         stride: mel frames per token frame.
         rows: one, as a token stands for all bands.
         left, right: mel frames that `analyse` needs around its own.
-        quick: token frames of the shortest window worth its work; pictures are the same whatever it is.
+        quick: token frames of the shortest window; pictures are the same whatever it is.
         context: token frames that `synthesise` needs at either side of its own.
         latent: numbers per token frame.
     """
@@ -29,7 +29,7 @@ class FramesNet(nn.Module):
         width, fine, coarse = config.width, config.fine_blocks, config.coarse_blocks
         self.latent = config.latent
         self.window = config.window
-        self.quick = min(config.window, 2)
+        self.quick = 1
         self.rows = 1
         self.encoder = nn.Sequential(
             nn.Conv1d(bands, width, _DOWN, stride=2),

@@ -25,7 +25,7 @@ class GridNet(nn.Module):
         rows: of the grid.
         latent: numbers per token frame, the rows one after another.
         left, right: mel frames that `analyse` needs around its own.
-        quick: token frames of the shortest window worth its work; pictures are the same whatever it is.
+        quick: token frames of the shortest window; pictures are the same whatever it is.
         context: token frames that `synthesise` needs at either side of its own.
     """
 

@@ -1,24 +1,16 @@
 """Settings of the token language model: its sizes, what it is shown, and how it learns."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from smalti.config import Settings
 from smalti.train import Cadence, EngineSettings
 from smalti.train.token_settings import ShownConfig, TrainConfig
 
 
-class DepthConfig(Settings):
-    """A small transformer along the codes of one frame."""
-
-    width: int = Field(default=128, gt=0, description="of its residual stream, a multiple of 2 x heads")
-    layers: int = Field(default=2, gt=0)
-    heads: int = Field(default=4, gt=0)
-
-
 class ModelConfig(Settings):
-    """A banded causal transformer over rows of codes; of pattern depth over frames, with a head along their codes."""
+    """A banded causal transformer over rows of codes; of pattern depth over frames, with a cell along their codes."""
 
     pattern: Literal["parallel", "delay", "flat", "depth"] = Field(default="delay", description="how codes become rows")
     width: int = Field(default=192, gt=0, description="of the residual stream, a multiple of 2 x heads")
@@ -29,15 +21,7 @@ class ModelConfig(Settings):
     modulation: Literal["adaln", "film"] = Field(default="adaln", description="how conditions enter each layer")
     hidden: int = Field(default=0, ge=0, description="width within the feed-forward branches; 0 is about 8/3 of width")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="share of each branch's output")
-    depth: DepthConfig | None = Field(default=None, validate_default=True, description="of pattern depth alone")
-
-    @field_validator("depth")
-    @classmethod
-    def _belongs_to_its_pattern(cls, depth: DepthConfig | None, info: Any) -> DepthConfig | None:
-        pattern = info.data.get("pattern")
-        if depth is not None and pattern != "depth":
-            raise ValueError(f"a table for model.pattern depth, and none for others; this one is {pattern}")
-        return depth or DepthConfig() if pattern == "depth" else None
+    depth_width: int = Field(default=128, gt=0, description="of the cell of pattern depth; other patterns have none")
 
 
 class SynthformerConfig(Settings):

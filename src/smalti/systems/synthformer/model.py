@@ -20,11 +20,13 @@ def build_synthformer(config: SynthformerConfig, *, spec: TokenSpec, schema: Sch
         ParameterError: if the sizes do not fit each other.
     """
     model = config.model
-    transformer = TransformerSettings(**model.model_dump(exclude={"pattern", "depth"}))
-    depth = None
-    if model.depth is not None:
-        depth = TransformerSettings(**model.depth.model_dump(), window=spec.codebooks, dropout=model.dropout)
-    return TokenTransformer(spec=spec, schema=schema, pattern=model.pattern, transformer=transformer, depth=depth)
+    return TokenTransformer(
+        spec=spec,
+        schema=schema,
+        pattern=model.pattern,
+        transformer=TransformerSettings(**model.model_dump(exclude={"pattern", "depth_width"})),
+        depth_width=model.depth_width,
+    )
 
 
 def load_synthformer(folder: Path) -> TokenTransformer:

@@ -24,6 +24,7 @@ Tensors = Mapping[str, Tensor]
 Words = Mapping[str, Any]
 
 _PICTURES = {"melgan": "specvqgan", "hifigan": "hifigan22k", "bigvgan": "bigvgan22k", "vocos": "vocos24k"}
+_WIDE_BIGVGAN = (128, "bigvgan44k")  # bands of the second version at 44.1 kHz, and its picture
 _UNPAIRED = ((1, 2), (2, 6), (3, 12))  # HiFi-GAN's third version
 FORMATS = tuple(_PICTURES)
 
@@ -42,9 +43,8 @@ def adopt(format: str, tensors: Tensors, words: Words, *, picture: str = "") -> 
     """
     if format not in _PICTURES:
         raise StoreError(f"format {format!r} is unknown; {nearest(format, FORMATS)}")
-    name = picture or _PICTURES[format]
-    if name not in MEL_PRESETS:
-        raise StoreError(f"mel preset {name!r} is unknown; {nearest(name, MEL_PRESETS)}")
+    if picture and picture not in MEL_PRESETS:
+        raise StoreError(f"mel preset {picture!r} is unknown; {nearest(picture, MEL_PRESETS)}")
     given = fold_weights({key.removeprefix("generator/"): tensor for key, tensor in tensors.items()})
     refuse_non_finite(given)
     try:
@@ -52,10 +52,16 @@ def adopt(format: str, tensors: Tensors, words: Words, *, picture: str = "") -> 
     except (KeyError, IndexError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise StoreError(f"this is no {format}: {reason} is not there or of another shape; name its format") from None
+    name = picture or _published_picture(format, given)
     settings = MEL_PRESETS[name]
     _refuse_other_picture(format, name, settings, given, words)
     config = ModelConfig(picture=name, net=net)
     return _heard(NetVocoder(_filled(config, settings, state, format), config))
+
+
+def _published_picture(format: str, tensors: Tensors) -> str:
+    bands, name = _WIDE_BIGVGAN
+    return name if format == "bigvgan" and tensors["conv_pre.weight"].shape[1] == bands else _PICTURES[format]
 
 
 def _melgan(tensors: Tensors, words: Words) -> tuple[NetConfig, Tensors]:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from smalti.config import load_settings
+from smalti.features import find_picture
 from smalti.store import load_weights
 from smalti.systems.vocoder.config import VocoderRunConfig
-from smalti.systems.vocoder.model import NetVocoder, find_picture
+from smalti.systems.vocoder.model import NetVocoder
 from smalti.systems.vocoder.nets import build
 from smalti.train import RunFolder
 

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from smalti.core import Audio, ParameterError, nearest
-from smalti.features import MEL_PRESETS, MelSettings
+from smalti.core import Audio, ParameterError
+from smalti.features import find_picture
 from smalti.nn.picture_stream import PictureStream
 from smalti.systems.vocoder.config import ModelConfig
 from smalti.systems.vocoder.nets import Net
@@ -68,14 +68,3 @@ class NetVocoder:
 
     def _sound(self, frames: Float[Tensor, "batch band frame"]) -> Float[Tensor, "batch sample"]:
         return self.net(frames.to(next(self.net.parameters()).device))
-
-
-def find_picture(name: str) -> MelSettings:
-    """A mel preset by its name.
-
-    Raises:
-        ParameterError: if it is unknown; names the nearest.
-    """
-    if name not in MEL_PRESETS:
-        raise ParameterError(f"mel preset {name!r} is unknown; {nearest(name, MEL_PRESETS)}")
-    return MEL_PRESETS[name]

@@ -12,14 +12,14 @@ from smalti.data.batches import choose_clips, step_generator
 from smalti.data.manifest import Manifest
 from smalti.data.waveforms import ManifestRecordings, Piece, WaveformRecordings, beginnings
 from smalti.evaluate import score_vocoder_clip
-from smalti.features import hop_by_hop, log_mel
+from smalti.features import find_picture, hop_by_hop, log_mel
 from smalti.losses import Resolution, mel_l1, multi_resolution_stft
 from smalti.nn.waveform_judges import WaveformJudges
 from smalti.nn.weight_norm import fold_weights, norm_weights
 from smalti.store import Weights
 from smalti.systems.vocoder.clips import Crops, WaveformClips
 from smalti.systems.vocoder.config import VocoderRunConfig
-from smalti.systems.vocoder.model import NetVocoder, find_picture
+from smalti.systems.vocoder.model import NetVocoder
 from smalti.systems.vocoder.nets import VocosNet, build
 from smalti.train import Adversary, Engine, Samples, Schedule, set_rate, update
 

@@ -20,6 +20,7 @@ class SpeechFrontConfig(Settings):
     floor_db: float = Field(default=60.0, gt=0, description="below the clip's loudest band all is equal")
     active_db: float = Field(default=30.0, gt=0, description="frames so far below the loudest count half in the mean")
     trim_db: float = Field(default=25.0, ge=0, description="ends so far below the loudest frame go unheard; 0 for none")
+    pause: float = Field(default=0.3, ge=0, description="seconds of quiet between two clips of their own; 0: never")
 
 
 class MfccFrontConfig(Settings):

@@ -33,6 +33,9 @@ _DECIBEL = 4.342944819  # 10 / ln 10: decibels of power in one neper
 _SLOPE_DB = 4.0  # over which frames fade from heard to unheard in the mean
 _LEAST_DEVIATION = 1e-3
 _CHUNK = 4096
+_NEAR = 3.0  # seconds at either side within which frames are loud or quiet
+_SMOOTH = 11  # frames of a level that noise does not move
+_RISE_DB, _FALL_DB = 6.0, 10.0  # that sound stands above the quietest around; below the loudest it may be quiet
 _SUNG = 0.5  # strength of a pitch that is there, not held
 
 
@@ -55,6 +58,10 @@ class FrontEnd(Protocol):
 
     def sounding(self, frames: Float[Tensor, "frame bin"]) -> range:
         """Which of them are no quiet ends."""
+        ...
+
+    def stretches(self, frames: Float[Tensor, "frame bin"]) -> list[range]:
+        """Which of them are clips of their own, between pauses; one or more."""
         ...
 
     def normalised(
@@ -85,6 +92,24 @@ class SpeechFront:
         loud = (level >= level.max() - self.config.trim_db).nonzero()[:, 0]
         return range(max(int(loud[0]) - 1, 0), min(int(loud[-1]) + 2, len(frames)))
 
+    def stretches(self, frames: Float[Tensor, "frame bin"]) -> list[range]:
+        """What no pause divides, each without its own quiet ends; without pauses, `sounding`.
+
+        A frame is quiet as what is around it says: nearer to the quietest there than to the loudest.
+        """
+        rate = self.sample_rate / self.hop
+        if not self.config.pause or len(frames) <= self.config.pause * rate:
+            return [self.sounding(frames)]
+        level = _level(frames)
+        loud = (level >= _quiet(level, near=round(_NEAR * rate), trim_db=self.config.trim_db)).nonzero()[:, 0]
+        apart = loud.diff() > self.config.pause * rate
+        if not apart.any():
+            return [self.sounding(frames)]
+        begins, ends = [loud[0], *loud[1:][apart]], [*loud[:-1][apart], loud[-1]]
+        spans = [(max(int(a) - 1, 0), min(int(b) + 2, len(frames))) for a, b in zip(begins, ends, strict=True)]
+        heard = [(begin, self.sounding(frames[begin:end])) for begin, end in spans]
+        return [range(begin + own.start, begin + own.stop) for begin, own in heard]
+
     def normalised(
         self, frames: Float[Tensor, "batch frame bin"], lengths: Int64[Tensor, " batch"]
     ) -> Float[Tensor, "batch frame bin"]:
@@ -110,6 +135,10 @@ class MfccFront:
     def sounding(self, frames: Float[Tensor, "frame bin"]) -> range:
         """All of them."""
         return range(len(frames))
+
+    def stretches(self, frames: Float[Tensor, "frame bin"]) -> list[range]:
+        """All of them together."""
+        return [self.sounding(frames)]
 
     def normalised(
         self, frames: Float[Tensor, "batch frame bin"], lengths: Int64[Tensor, " batch"]
@@ -144,6 +173,10 @@ class StftFront:
         """All of them."""
         return range(len(frames))
 
+    def stretches(self, frames: Float[Tensor, "frame bin"]) -> list[range]:
+        """All of them together."""
+        return [self.sounding(frames)]
+
     def normalised(
         self, frames: Float[Tensor, "batch frame bin"], lengths: Int64[Tensor, " batch"]
     ) -> Float[Tensor, "batch frame bin"]:
@@ -168,6 +201,10 @@ class MusicFront:
         sung = (frames.amax(dim=1) > _SUNG).nonzero()[:, 0]
         return range(int(sung[0]), int(sung[-1]) + 1) if len(sung) else range(len(frames))
 
+    def stretches(self, frames: Float[Tensor, "frame pitch"]) -> list[range]:
+        """All that sounds, together: rests belong to a melody."""
+        return [self.sounding(frames)]
+
     def normalised(
         self, frames: Float[Tensor, "batch frame pitch"], lengths: Int64[Tensor, " batch"]
     ) -> Float[Tensor, "batch frame bin"]:
@@ -191,6 +228,15 @@ def _inside(frames: Tensor, lengths: Tensor) -> Tensor:
 def _level(frames: Tensor) -> Tensor:
     """Loudness of frames of ln power, dB."""
     return (frames.logsumexp(dim=-1)) * _DECIBEL
+
+
+def _quiet(level: Tensor, *, near: int, trim_db: float) -> Tensor:
+    """The level below which each frame is quiet, dB."""
+    size = 2 * near + 1
+    loudest = functional.max_pool1d(level[None], size, stride=1, padding=near)[0]
+    steady = functional.avg_pool1d(level[None], _SMOOTH, stride=1, padding=_SMOOTH // 2, count_include_pad=False)
+    quietest = -functional.max_pool1d(-steady, size, stride=1, padding=near)[0]
+    return torch.minimum(torch.maximum(loudest - trim_db, quietest + _RISE_DB), loudest - _FALL_DB)
 
 
 def _standard(frames: Tensor, weight: Tensor, inside: Tensor, *, shared: bool) -> Tensor:

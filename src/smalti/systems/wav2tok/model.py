@@ -21,7 +21,8 @@ class Wav2Tok:
     """A `SoftTokenizer` and `Encoder`.
 
     Every recording is heard alone, so that its tokens are the same bits in any batch; a long one in blocks whose frames
-    are those of the middle. Its quiet ends are not heard: their frames are named as the nearest that is.
+    are those of the middle. What lies between pauses is heard as a clip of its own, as those are that it learnt from.
+    Quiet is not heard: its frames are named as the last that is, or before the first one as that.
 
     Args:
         net: what was learnt; put in evaluation mode by whoever passes it.
@@ -118,12 +119,30 @@ class Wav2Tok:
             codebook = self.config.codebook
             empty = torch.zeros(1, 0, codebook.dim), torch.zeros(1, 0, codebook.tokens)
             return Heard(*empty, torch.tensor([0]))
-        frames = self.front.frames(samples)
-        span, stride = self.front.sounding(frames), self.config.net.stride
-        first = span.start // stride
-        found = self.hear(frames[first * stride : span.stop])
-        place = (torch.arange(count) - first).clamp(0, found.vectors.shape[1] - 1)
-        return Heard(found.vectors[:, place], found.log_probabilities[:, place], torch.tensor([count]))
+        frames, stride = self.front.frames(samples), self.config.net.stride
+        stretches = self.front.stretches(frames)
+        firsts = [stretch.start // stride for stretch in stretches]
+        pieces = [frames[first * stride : span.stop] for first, span in zip(firsts, stretches, strict=True)]
+        vectors, logs = (torch.cat(rows) for rows in zip(*self._pieces(pieces), strict=True))
+        sizes = torch.tensor([-(-len(piece) // stride) for piece in pieces])
+        starts, places = torch.tensor(firsts), torch.arange(count)
+        owner = (torch.searchsorted(starts, places, right=True) - 1).clamp(min=0)
+        place = (places - starts[owner]).clamp(min=0).minimum(sizes[owner] - 1) + (sizes.cumsum(0) - sizes)[owner]
+        return Heard(vectors[None, place], logs[None, place], torch.tensor([count]))
+
+    def _pieces(self, pieces: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Vectors and chances of frames that are clips of their own, short ones together."""
+        for first in range(0, len(pieces), _TOGETHER):
+            some = pieces[first : first + _TOGETHER]
+            if len(some) == 1 or max(map(len, some)) > _BLOCK:
+                alone = (self.hear(piece) for piece in some)
+                yield from ((found.vectors[0], found.log_probabilities[0]) for found in alone)
+                continue
+            lengths = torch.tensor([len(piece) for piece in some])
+            frames = torch.nn.utils.rnn.pad_sequence(some, batch_first=True)
+            found = self.net(self.front.normalised(frames, lengths), lengths)
+            for row, count in enumerate(found.frames.tolist()):
+                yield found.vectors[row, :count], found.log_probabilities[row, :count]
 
     def _net(self, frames: Float[Tensor, "block frame bin"]) -> Heard:
         lengths = torch.full((len(frames),), frames.shape[1])
