@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from contract.test_contract_training import LEARNERS
 from journey import Journey
+from learners import LEARNERS
 from smalti.data.prepare import prepare
 from smalti.data.textures import textures
 from smalti.generate import Sampling
