@@ -66,7 +66,7 @@ class MaskedRecipe:
         """Learn `build()` from the clips."""
         self.data, self.engine, self._seed = data, engine, train.seed
         self.learner = Learner(build, train, engine)
-        self._crops = TokenCrops(data, shown, seed=train.seed, rank=engine.rank, world=engine.world)
+        self._crops = TokenCrops(data, shown, seed=train.seed, turn=engine.turn)
 
     def batch(self, step: int) -> Gaps:
         """Crops of the step's clips with random gaps, the same whenever they are asked for."""
