@@ -1,6 +1,5 @@
 """How well the codec does on what training never saw: all of it, whole."""
 
-
 import torch
 from jaxtyping import Int64
 from torch import Tensor
