@@ -77,3 +77,9 @@ def _learn(net: nn.Module, optimiser: Muon, steps: int) -> None:
         optimiser.zero_grad()
         net(torch.randn(7, 6)).square().mean().backward()
         optimiser.step()
+
+
+def test_a_matrix_among_all_weights_is_not_taken_twice() -> None:
+    matrix, bias = (torch.nn.Parameter(torch.ones(shape)) for shape in ((3, 2), (3,)))
+    inner, rest = Muon([matrix], [bias, matrix]).param_groups
+    assert inner["params"] == [matrix] and rest["params"] == [bias]

@@ -159,3 +159,12 @@ def test_signals_outside_the_main_thread_are_left_alone():
     thread.start()
     thread.join()
     assert codes == [0]
+
+
+def test_processes_share_the_turns_out_so_that_each_comes_once(engine, monkeypatch):
+    turns = list[int]()
+    monkeypatch.setattr(Engine, "world", 3)
+    for rank in range(3):
+        monkeypatch.setattr(Engine, "rank", rank)
+        turns += [engine.turn(step) for step in range(4)]
+    assert sorted(turns) == list(range(12))

@@ -88,3 +88,13 @@ class Audio:
     def seconds(self) -> float:
         """True duration of all rows together, in seconds."""
         return int(self.lengths.sum()) / self.sample_rate
+
+
+def require_one_channel(block: Tensor) -> None:
+    """Refuse a block of a stream that is not samples of one channel.
+
+    Raises:
+        ParameterError: names the shape that was found.
+    """
+    if block.dim() != 1:
+        raise ParameterError(f"found a block of the shape {list(block.shape)}, wanted samples of one channel; mix")

@@ -15,7 +15,7 @@ from torch import Tensor
 from smalti.core import DataError
 from smalti.data.kept import Kept
 from smalti.data.manifest import Manifest
-from smalti.data.waveforms import ManifestRecordings, Piece, Recordings, WaveformRecordings, cut, read_padded
+from smalti.data.waveforms import Piece, cut, read_padded, recordings_of
 from smalti.data.waveforms import held_out as positions_held_out
 from smalti.features import SILENCE, MelSettings, is_log_mel, open_log_mel, power_log_mel, power_mel_frames
 
@@ -50,11 +50,7 @@ class LogMels:
             held_out: how many of the waveforms, the last ones, are kept out of training.
         """
         self._picture, self._kept = picture, Kept(memory)
-        self._recordings: Recordings = (
-            ManifestRecordings(source, picture.sample_rate)
-            if isinstance(source, Manifest)
-            else WaveformRecordings(source, held_out=held_out)
-        )
+        self._recordings = recordings_of(source, sample_rate=picture.sample_rate, held_out=held_out)
         self._files = _files(source) if isinstance(source, Manifest) else [None] * len(source)
         self.trains = self._recordings.trains
         self.frames = [-(-count // picture.hop) for count in self._recordings.samples]

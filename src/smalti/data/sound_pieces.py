@@ -1,11 +1,14 @@
 """Recordings in pieces, kept in memory up to a limit and read again beyond it: where crops of sound come from."""
 
+from collections.abc import Iterable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from smalti.core import Audio
 from smalti.data.kept import Kept
-from smalti.data.waveforms import Piece, Recordings, held_out, pieces, read_padded
+from smalti.data.waveforms import Piece, Recordings, beginnings, held_out, pieces, read_padded
 
 _PIECE_SECONDS = 20.0
 _PEAK = 0.95
@@ -36,9 +39,18 @@ class SoundPieces:
             DataError: if there is nothing to learn from.
         """
         self.recordings, self._hop, self._normalise = recordings, hop, normalise
+        self._sample_rate = sample_rate
         self._kept = Kept(memory)
         self.training = pieces(recordings, hop=hop, longest=int(_PIECE_SECONDS * sample_rate / hop))
         self.held_out = held_out(recordings)
+
+    def names(self, chosen: Iterable[Piece]) -> list[str]:
+        """What the recordings of these pieces are called."""
+        return [self.recordings.name(piece.clip) for piece in chosen]
+
+    def beginnings(self, most: int) -> list[Audio]:
+        """The first seconds of at most so many of the recordings kept out of training; see `waveforms.beginnings`."""
+        return beginnings(self.recordings, self.held_out, sample_rate=self._sample_rate, most=most)
 
     def samples_of(self, piece: Piece) -> int:
         """Samples of the piece that are its recording's, the last frame not being whole."""

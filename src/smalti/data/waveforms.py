@@ -71,6 +71,15 @@ class ManifestRecordings:
         return audio.samples[0, :count]
 
 
+def recordings_of(
+    source: Manifest | Sequence[Float[Tensor, " _"]], *, sample_rate: int, held_out: int = 0
+) -> Recordings:
+    """Files of a manifest at this rate in Hz; or waveforms, which are at it, the last `held_out` not for training."""
+    if isinstance(source, Manifest):
+        return ManifestRecordings(source, sample_rate)
+    return WaveformRecordings(source, held_out=held_out)
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A part of a recording: frames `first` to `first + frames`, of as many samples each as whoever cut it says."""

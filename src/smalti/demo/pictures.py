@@ -5,7 +5,6 @@ import io
 from collections.abc import Mapping, Sequence
 
 import matplotlib
-import numpy as np
 from jaxtyping import Float, Int64
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -71,19 +70,6 @@ def trajectory(
     axes.set_xlabel("seconds", fontsize=7)
     axes.set_ylabel(unit, fontsize=7)
     axes.legend(fontsize=6, frameon=False)
-    return _png(figure)
-
-
-def bars(names: Sequence[str], values: Sequence[float], *, wanted: float | None, title: str) -> bytes:
-    """One bar a name, with the line they should reach or stay under."""
-    figure, axes = _canvas(3.6, 0.25 * len(names) + 0.6)
-    places = np.arange(len(names))
-    axes.barh(places, values, color="#2e86ab", height=0.6)
-    axes.set_yticks(places, names)
-    axes.invert_yaxis()
-    if wanted is not None:
-        axes.axvline(wanted, color=SERIES["generated"], linewidth=0.8)
-    axes.set_title(title, fontsize=8, color=INK)
     return _png(figure)
 
 

@@ -5,7 +5,7 @@ levels. What is asked later never changes what came before.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count, islice
+from itertools import count
 
 import torch
 from jaxtyping import Float
@@ -15,9 +15,8 @@ from torch.nn import functional
 from smalti.core import Condition, ParameterError
 from smalti.features import FrameGuess, FrameLM
 from smalti.generate.guidance import Guidance
-from smalti.generate.loop import asker
+from smalti.generate.loop import asker, frames_of
 from smalti.generate.sampling import Sampling, choose
-from smalti.nn.modulation import require_condition
 
 Known = Float[Tensor, "known band heard"]
 
@@ -38,14 +37,11 @@ def generate_frames(
     Raises:
         ParameterError: before the model is called, if condition or prompt do not fit it.
     """
-    require_condition(lm.schema, condition)
-    last = condition.labels.shape[1] - 1
-    if last < 0:
-        raise ParameterError("nothing is asked: the condition has no frame, wanted at least one")
-    frames = stream_frames(
-        lm, lambda t: condition.at(slice(t, t + 1)), sampling=sampling, seeds=seeds, prompt=prompt, last=last
+    new = frames_of(
+        lm.schema,
+        condition,
+        lambda asked, last: stream_frames(lm, asked, sampling=sampling, seeds=seeds, prompt=prompt, last=last),
     )
-    new = torch.stack(list(islice(frames, last + 1)), dim=2)
     return new if prompt is None else torch.cat([_prompt(lm, prompt, len(seeds)), new], dim=2)
 
 

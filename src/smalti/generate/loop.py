@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count, islice
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from smalti.core import Condition, LatentLM, ParameterError, Schema, TokenLM, Tokens, TokenSpec
@@ -34,14 +34,11 @@ def generate(
     Raises:
         ParameterError, SpecError: before the model is called, if condition or prompt do not fit it.
     """
-    require_condition(lm.schema, condition)
-    last = condition.labels.shape[1] - 1
-    if last < 0:
-        raise ParameterError("nothing is asked: the condition has no frame, wanted at least one")
-    frames = stream(
-        lm, lambda t: condition.at(slice(t, t + 1)), sampling=sampling, seeds=seeds, prompt=prompt, last=last
+    new = frames_of(
+        lm.schema,
+        condition,
+        lambda asked, last: stream(lm, asked, sampling=sampling, seeds=seeds, prompt=prompt, last=last),
     )
-    new = torch.stack(list(islice(frames, last + 1)), dim=2)
     return new if prompt is None else torch.cat([prompt_codes(lm.spec, prompt, len(seeds)), new], dim=2)
 
 
@@ -112,6 +109,28 @@ def _guesser(lm: TokenLM, sampling: Callable[[], Sampling], batch: int) -> Calla
         return guidance.pushed(stepper.step(rows.repeat(guidance.times, 1, 1), told)[:, :, -1])
 
     return guess
+
+
+def frames_of(
+    schema: Schema,
+    condition: Condition,
+    begin: Callable[[Callable[[int], Condition], int], Iterator[Tensor]],
+) -> Shaped[Tensor, "batch codebook_or_band frame"]:
+    """As many new frames as a condition has.
+
+    Args:
+        schema: of the model.
+        condition: what is asked of each of them.
+        begin: makes a stream of frames, of what is asked of each and of the last frame that is told of.
+    Raises:
+        ParameterError: before anything is made, if nothing is asked or the condition is of another schema.
+    """
+    require_condition(schema, condition)
+    last = condition.labels.shape[1] - 1
+    if last < 0:
+        raise ParameterError("nothing is asked: the condition has no frame, wanted at least one")
+    frames = begin(lambda t: condition.at(slice(t, t + 1)), last)
+    return torch.stack(list(islice(frames, last + 1)), dim=2)
 
 
 def asker(

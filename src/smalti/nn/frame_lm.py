@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from smalti.core import Condition, Mix, ParameterError, Schema
 from smalti.features import FrameGuess, MelSettings
-from smalti.nn.modulation import ConditionEmbedding, require_condition
+from smalti.nn.evaluation import refuse_training
+from smalti.nn.modulation import ConditionEmbedding, require_condition_of
 from smalti.nn.ring import RingCache
 from smalti.nn.transformer import Transformer, TransformerSettings
 
@@ -110,8 +111,7 @@ class FrameTransformer(nn.Module):
         Raises:
             ParameterError: if the model is in training mode, where dropout would make guesses random.
         """
-        if self.training:
-            raise ParameterError("the model is in training mode, wanted evaluation; call .eval() first")
+        refuse_training(self)
         return FrameRingStepper(self, batch)
 
 
@@ -134,9 +134,7 @@ def refuse_misfits(
     if ((frames < 0) | (frames > 1)).any():
         found = f"{float(frames.nan_to_num().min()):g}…{float(frames.nan_to_num().max()):g}"
         raise ParameterError(f"levels are {found}, this model knows 0…1; draw its picture")
-    if condition.labels.shape not in ((batch, count), (batch, 1)):
-        raise ParameterError(f"condition is of shape {tuple(condition.labels.shape)}, wanted {(batch, count)}")
-    require_condition(schema, condition)
+    require_condition_of(schema, condition, batch=batch, frames=count)
 
 
 class FrameRingStepper:

@@ -55,6 +55,17 @@ def require_condition(schema: Schema, condition: Condition) -> None:
         _require_mix(schema, condition.mix)
 
 
+def require_condition_of(schema: Schema, condition: Condition, *, batch: int, frames: int) -> None:
+    """Refuse what a model of this schema cannot be told of so many rows and frames; one frame may stand for all.
+
+    Raises:
+        ParameterError: for another shape, and as `require_condition`.
+    """
+    if condition.labels.shape not in ((batch, frames), (batch, 1)):
+        raise ParameterError(f"condition is of shape {tuple(condition.labels.shape)}, wanted {(batch, frames)}")
+    require_condition(schema, condition)
+
+
 def _require_mix(schema: Schema, mix: Mix) -> None:
     found = mix.labels.shape[2], mix.values.shape[2]
     if found != (len(schema.labels), len(schema.parameters)):

@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from smalti.core import Condition, Mix, ParameterError, Schema, Stepper, TokenSpec
 from smalti.nn.depth_head import DepthHead
-from smalti.nn.modulation import ConditionEmbedding, require_condition
+from smalti.nn.evaluation import refuse_training
+from smalti.nn.modulation import ConditionEmbedding, require_condition_of
 from smalti.nn.ring import RingCache
 from smalti.nn.transformer import Transformer, TransformerSettings
 from smalti.patterns import find_pattern
@@ -142,8 +143,7 @@ class TokenTransformer(nn.Module):
         Raises:
             ParameterError: if the model is in training mode, where dropout would make logits random.
         """
-        if self.training:
-            raise ParameterError("the model is in training mode, wanted evaluation; call .eval() first")
+        refuse_training(self)
         return (DepthStepper if isinstance(self.heads, DepthHead) else TokenStepper)(self, batch, steer)
 
 
@@ -166,9 +166,7 @@ def refuse_misfits(
     if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) <= spec.vocab:
         found = f"{int(codes.min())}…{int(codes.max())}"
         raise ParameterError(f"codes are {found}, this model knows 0…{spec.vocab - 1}; codes are never clamped")
-    if condition.labels.shape not in ((batch, frames), (batch, 1)):
-        raise ParameterError(f"condition is of shape {tuple(condition.labels.shape)}, wanted {(batch, frames)}")
-    require_condition(schema, condition)
+    require_condition_of(schema, condition, batch=batch, frames=frames)
 
 
 class _Listener:

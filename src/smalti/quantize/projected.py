@@ -12,6 +12,7 @@ from torch import Tensor, autocast, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
+from smalti.quantize.in_row import decode_in_row, encode_in_row
 from smalti.quantize.interface import Quantized
 from smalti.quantize.kmeans import kmeans
 from smalti.quantize.vector import as_points
@@ -127,16 +128,11 @@ class ProjectedResidualQuantizer(nn.Module):
         self, latents: Float[Tensor, "batch dim frame"], *, depth: int | None = None
     ) -> Int64[Tensor, "batch codebook frame"]:
         """Codes of the first `depth` codebooks (None: all), the coarsest first."""
-        codes: list[Tensor] = []
-        for quantizer in self._quantizers[:depth]:
-            codes.append(quantizer.encode(latents))
-            latents = latents - quantizer.decode(codes[-1])
-        return torch.cat(codes, dim=1)
+        return encode_in_row(self._quantizers[:depth], latents)
 
     def decode(self, codes: Int64[Tensor, "batch codebook frame"]) -> Float[Tensor, "batch dim frame"]:
         """The sum of the projected codes, of the first codebooks if there are codes of fewer than all."""
-        rows = zip(self._quantizers, codes.split(1, dim=1), strict=False)
-        return torch.stack([quantizer.decode(row) for quantizer, row in rows]).sum(dim=0)
+        return decode_in_row(self._quantizers, codes)
 
     @torch.no_grad()
     def start(self, latents: Float[Tensor, "batch dim frame"], *, generator: torch.Generator) -> None:

@@ -9,7 +9,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from smalti.audio import read
-from smalti.core import Audio, Codec, Condition, LanguageModel, Schema
+from smalti.core import Audio, Codec, LanguageModel, Schema
 from smalti.data.manifest import Manifest
 from smalti.evaluate import ConditionedCodes, LabelledClip, References
 from smalti.store import TokenStore
@@ -62,7 +62,7 @@ def _told(codes: Sequence[Tensor], manifest: Manifest, schema: Schema) -> list[C
     """Codes of every row of a manifest, with what it says of them held over all frames."""
     told = manifest.conditions(schema)
     rows = [told.rows(torch.tensor([row])) for row in range(len(codes))]
-    return [ConditionedCodes(each, _held(row, each.shape[1])) for each, row in zip(codes, rows, strict=True)]
+    return [ConditionedCodes(each, row.held(1, each.shape[1])) for each, row in zip(codes, rows, strict=True)]
 
 
 def _evenly(manifest: Manifest) -> Manifest:
@@ -76,7 +76,3 @@ def _labelled(manifest: Manifest, codec: Codec) -> Sequence[LabelledClip]:
 
 def _codes(codec: Codec, clip: LabelledClip) -> Int64[Tensor, "codebook frame"]:
     return codec.encode(Audio.single(clip.samples, codec.spec.sample_rate)).codes[0]
-
-
-def _held(condition: Condition, frames: int) -> Condition:
-    return Condition(condition.labels.expand(1, frames), condition.values.expand(1, frames, -1))

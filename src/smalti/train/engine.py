@@ -70,6 +70,10 @@ class Engine:
         """How many processes train together."""
         return self._fabric.world_size
 
+    def turn(self, step: int) -> int:
+        """Number of a step of this process among those of all: they take turns, so that each is shown other clips."""
+        return step * self.world + self.rank
+
     @property
     def is_main(self) -> bool:
         """Whether this process writes files and shows progress."""

@@ -66,11 +66,11 @@ class MaskedRecipe:
         """Learn `build()` from the clips."""
         self.data, self.engine, self._seed = data, engine, train.seed
         self.learner = Learner(build, train, engine)
-        self._crops = TokenCrops(data, shown, seed=train.seed, rank=engine.rank, world=engine.world)
+        self._crops = TokenCrops(data, shown, seed=train.seed, turn=engine.turn)
 
     def batch(self, step: int) -> Gaps:
         """Crops of the step's clips with random gaps, the same whenever they are asked for."""
-        seed = mix(self._seed, step * self.engine.world + self.engine.rank, _BLANKED)
+        seed = mix(self._seed, self.engine.turn(step), _BLANKED)
         return self._with_gaps(self._crops.crops(step), torch.Generator().manual_seed(seed))
 
     def step(self, batch: Gaps, step: int) -> Mapping[str, float]:

@@ -28,7 +28,7 @@ class Muon(Optimizer):
     def __init__(
         self,
         matrices: Iterable[nn.Parameter],
-        others: Iterable[nn.Parameter],
+        weights: Iterable[nn.Parameter],
         *,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.98),
@@ -41,7 +41,7 @@ class Muon(Optimizer):
         Args:
             matrices: weights inside the network; of more than two axes, as of convolutions, the later ones are taken
                 together. Not those that read its input or give its output.
-            others: all other weights.
+            weights: the others; those that are among the matrices as well are not taken twice.
             lr: learning rate.
             betas: of AdamW.
             weight_decay: per unit of learning rate.
@@ -49,7 +49,10 @@ class Muon(Optimizer):
             momentum: of the matrices (Nesterov's).
         """
         defaults = {"lr": lr, "betas": betas, "weight_decay": weight_decay, "momentum": momentum, "rate": 0.0}
-        groups = [{"params": list(matrices), "rate": matrix_rate}, {"params": list(others)}]
+        inner = list(matrices)
+        known = {id(weight) for weight in inner}
+        others = [weight for weight in weights if id(weight) not in known]
+        groups = [{"params": inner, "rate": matrix_rate}, {"params": others}]
         super().__init__([group for group in groups if group["params"]], defaults)
 
     @torch.no_grad()

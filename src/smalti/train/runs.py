@@ -12,11 +12,9 @@ RUN/loaded.safetensors     what it began with, if that was a part of another run
 
 import logging
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-
-from torch import Tensor, nn
 
 from smalti.config import differences
 from smalti.core import ConfigError, StoreError
@@ -121,21 +119,6 @@ class RunFolder:
             return self.config_path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise StoreError(f"{self.config_path} cannot be read: {error}; restore it from a copy") from None
-
-    def fill(self, net: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-        """Give a net built from the run's settings what the run has learnt.
-
-        Raises:
-            StoreError: if the tensors are those of another net.
-        """
-        try:
-            net.load_state_dict(tensors)
-        except RuntimeError:
-            raise self.misfit() from None
-
-    def misfit(self) -> StoreError:
-        """What to say of weights that are not of these settings."""
-        return StoreError(f"{self.weights_path} does not fit {self.config_path.name}; restore both from one run")
 
     def _accept(self, config: str, *, resume: bool, harmless: Collection[str], resolved: Callable[[str], str]) -> None:
         if not resume:

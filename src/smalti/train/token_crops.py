@@ -4,7 +4,7 @@ Source: crops of arXiv:2306.05284. Differs: input codes are corrupted and condit
 sounds are learnt from minutes of recordings, which a model soon knows by heart.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -46,10 +46,9 @@ class TokenCrops:
         seed: of everything drawn.
     """
 
-    def __init__(self, clips: TokenClips, shown: ShownConfig, *, seed: int, rank: int = 0, world: int = 1):
-        """Deal to process `rank` of `world`: steps are dealt out in turn, so that each process sees other clips."""
-        self.clips, self.shown, self.seed = clips, shown, seed
-        self._rank, self._world = rank, world
+    def __init__(self, clips: TokenClips, shown: ShownConfig, *, seed: int, turn: Callable[[int], int]):
+        """Deal by turns: `turn` says which one a step is, as `Engine.turn` does where several processes train."""
+        self.clips, self.shown, self.seed, self._turn = clips, shown, seed, turn
 
     def crops(self, step: int) -> Crops:
         """Random crops of the step's clips, the same whenever they are asked for."""
@@ -77,9 +76,6 @@ class TokenCrops:
         """Where the clips of a step came from."""
         return [self.clips.path(int(clip)) for clip in self._chosen(step)]
 
-    def _turn(self, step: int) -> int:
-        return step * self._world + self._rank
-
     def _chosen(self, step: int) -> Int64[Tensor, " batch"]:
         training = self.clips.training
         return training[choose_clips(self.seed, self._turn(step), batch=self.shown.batch, clips=len(training))]
@@ -92,7 +88,7 @@ class TokenCrops:
             codes = self.clips.codes(clip)[:, start : start + frames]
             targets[row, :, : codes.shape[1]] = codes
             told.append(self.clips.condition(clip, start=start, frames=frames))
-        return targets, Condition(torch.cat([t.labels for t in told]), torch.cat([t.values for t in told]))
+        return targets, Condition.joined(told)
 
 
 def corrupt(

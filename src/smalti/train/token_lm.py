@@ -12,15 +12,15 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smalti.config import Settings, load_settings
+from smalti.config import Settings
 from smalti.core import Schema, TokenSpec
 from smalti.data.token_clips import TokenClips
 from smalti.nn.token_lm import TokenTransformer
-from smalti.store import Weights, load_weights
+from smalti.store import Weights
 from smalti.store.words import from_words, to_words
 from smalti.train.engine import Engine
 from smalti.train.learner import Learner
-from smalti.train.runs import RunFolder
+from smalti.train.opening import open_net
 from smalti.train.token_crops import Crops, TokenCrops
 from smalti.train.token_settings import ShownConfig, TrainConfig
 
@@ -48,7 +48,7 @@ class NextCodeRecipe:
         """Learn `build()` from the clips."""
         self.data, self.engine = data, engine
         self.learner = Learner(build, train, engine)
-        self._crops = TokenCrops(data, shown, seed=train.seed, rank=engine.rank, world=engine.world)
+        self._crops = TokenCrops(data, shown, seed=train.seed, turn=engine.turn)
 
     def batch(self, step: int) -> Crops:
         """Random crops of the step's clips, the same whenever they are asked for."""
@@ -121,12 +121,4 @@ def open_token_model(folder: Path, settings: type[S], build: Callable[[S, TokenS
         StoreError: if it is no run, has no weights yet, or they are damaged or of another model.
         ConfigError: if its config cannot be read.
     """
-    run = RunFolder.open(folder)
-    config = load_settings(settings, run.config_path)
-    weights = load_weights(run.weights_path)
-    try:
-        model = build(config, *from_words(weights.metadata))
-        model.load_state_dict(weights.tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError):
-        raise run.misfit() from None
-    return model.eval()
+    return open_net(folder, settings, lambda config, weights: build(config, *from_words(weights.metadata)))[0]

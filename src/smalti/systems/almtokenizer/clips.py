@@ -12,7 +12,7 @@ from smalti.config import mix
 from smalti.data.batches import step_generator
 from smalti.data.manifest import Manifest
 from smalti.data.sound_pieces import SoundPieces
-from smalti.data.waveforms import ManifestRecordings, Piece, WaveformRecordings
+from smalti.data.waveforms import Piece, recordings_of
 from smalti.systems.almtokenizer.config import ModelConfig, TrainConfig
 from smalti.systems.almtokenizer.variety import Variation, draw, vary
 
@@ -63,11 +63,7 @@ class SoundClips:
         Raises:
             DataError: if there is nothing to learn from.
         """
-        recordings = (
-            ManifestRecordings(source, model.sample_rate)
-            if isinstance(source, Manifest)
-            else WaveformRecordings(source, held_out=held_out)
-        )
+        recordings = recordings_of(source, sample_rate=model.sample_rate, held_out=held_out)
         self._model, self._train, self._hop = model, train, hop
         self.pieces = SoundPieces(recordings, sample_rate=model.sample_rate, hop=hop, memory=train.memory)
         labels = source.labels() if isinstance(source, Manifest) else [None] * len(source)

@@ -1,33 +1,18 @@
 """How well the codec does on what training never saw."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
-from jaxtyping import Int64
 from torch import Tensor
 from torch.nn import functional
 
 from smalti.core import Audio
 from smalti.evaluate.yardstick import log_mel_l1_db
-from smalti.quantize import code_counts, codebook_usage, perplexity
 from smalti.systems.almtokenizer.clips import Crops
 from smalti.systems.almtokenizer.codec import ALMTokenizer
 from smalti.systems.almtokenizer.config import ModelConfig
 from smalti.systems.almtokenizer.net import QueryNet
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOutScores:
-    """What an evaluation found.
-
-    Attributes:
-        metrics: distances in dB by window, and how many codes are in use.
-        hits: how often each code was chosen at the least window.
-    """
-
-    metrics: Mapping[str, float]
-    hits: Int64[Tensor, "codebook code"]
+from smalti.train.held_out import HeldOutScores
 
 
 def as_crops(sound: Audio, model: ModelConfig, hop: int) -> Crops:
@@ -69,8 +54,4 @@ def score(codec: ALMTokenizer, sounds: Sequence[Audio]) -> HeldOutScores:
             distances[name].append(log_mel_l1_db(sound.samples[0], made, sound.sample_rate))
             if view is fine:
                 streams.append(tokens.codes[0])
-    codes, vocab = torch.cat(streams, dim=1), fine.spec.vocab
-    metrics = {name: sum(found) / len(found) for name, found in distances.items()}
-    metrics |= {f"usage_{i}": float(value) for i, value in enumerate(codebook_usage(codes, vocab))}
-    metrics |= {f"perplexity_{i}": float(value) for i, value in enumerate(perplexity(codes, vocab))}
-    return HeldOutScores(metrics, code_counts(codes, vocab))
+    return HeldOutScores.of(distances, torch.cat(streams, dim=1), fine.spec.vocab)

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from smalti.config import load_settings
 from smalti.core import StoreError
-from smalti.store import load_weights
+from smalti.store import Weights, load_weights
 from smalti.systems.almtokenizer.codec import ALMTokenizer
 from smalti.systems.almtokenizer.config import ALMTokenizerConfig
 from smalti.systems.almtokenizer.net import CENTRES, QueryNet
 from smalti.train import RunFolder
+from smalti.train.opening import open_net
 
 
 def load_almtokenizer(folder: Path) -> ALMTokenizer:
@@ -18,18 +19,17 @@ def load_almtokenizer(folder: Path) -> ALMTokenizer:
         StoreError: if it is no run, has no weights yet, they are damaged or of another model, or it is a first stage.
         ConfigError: if its settings cannot be read.
     """
-    run = RunFolder.open(folder)
-    config = load_settings(ALMTokenizerConfig, run.config_path)
-    weights = load_weights(run.weights_path)
-    if config.train.stage == "autoencoder":
-        raise StoreError(
-            f"{folder} is a first stage, which knows no codes; train the second on it: "
-            f"smalti train almtokenizer/stage2 --load-path {folder}"
-        )
-    # the centres of a prior are among the weights: the file that they came from is not asked for again
-    net = QueryNet(config.model, centres=weights.tensors.get(CENTRES) if config.model.codes.prior else None)
-    run.fill(net, weights.tensors)
-    return ALMTokenizer(net.eval())
+
+    def build(config: ALMTokenizerConfig, weights: Weights) -> QueryNet:
+        if config.train.stage == "autoencoder":
+            raise StoreError(
+                f"{folder} is a first stage, which knows no codes; train the second on it: "
+                f"smalti train almtokenizer/stage2 --load-path {folder}"
+            )
+        # the centres of a prior are among the weights: the file that they came from is not asked for again
+        return QueryNet(config.model, centres=weights.tensors.get(CENTRES) if config.model.codes.prior else None)
+
+    return ALMTokenizer(open_net(folder, ALMTokenizerConfig, build)[0])
 
 
 def load_unlearnt_almtokenizer(folder: Path) -> ALMTokenizer:

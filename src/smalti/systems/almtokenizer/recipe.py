@@ -16,20 +16,20 @@ from smalti.config import mix
 from smalti.core import Audio
 from smalti.data.batches import step_generator
 from smalti.data.manifest import Manifest
-from smalti.data.waveforms import beginnings
 from smalti.features import log_mel
 from smalti.losses import yardstick
 from smalti.store import Weights
 from smalti.systems.almtokenizer.clips import Crops, SoundClips
 from smalti.systems.almtokenizer.codec import ALMTokenizer
 from smalti.systems.almtokenizer.config import ALMTokenizerConfig
-from smalti.systems.almtokenizer.held_out import HeldOutScores, as_crops, rebuilt_sound, score, score_ends
+from smalti.systems.almtokenizer.held_out import as_crops, rebuilt_sound, score, score_ends
 from smalti.systems.almtokenizer.judging import SoundAdversary
 from smalti.systems.almtokenizer.learning import LearningNet, Learnt
 from smalti.systems.almtokenizer.mae import hide_frames
 from smalti.systems.almtokenizer.objective import Objective
 from smalti.systems.almtokenizer.stages import ends_of, is_end, level_ends, take_ends
 from smalti.train import Engine, Muon, Samples, Schedule, set_rate, update
+from smalti.train.held_out import HeldOutScores
 
 _SHOWN = 3
 _SHOWN_WINDOWS = (3, 6, 10)
@@ -73,12 +73,10 @@ class ALMTokenizerRecipe:
             self.learning = LearningNet(config)
             self.adversary = self._judges()
         self.net, self._whole = self.learning.codec, train.stage != "autoencoder"
-        weights = list(self.learning.learning())
-        inner = [weight for weight in self.net.inner_matrices() if weight.requires_grad] if train.matrix_rate else []
-        known = {id(weight) for weight in inner}
+        inner = self.net.inner_matrices() if train.matrix_rate else []
         optimiser = Muon(
-            inner,
-            [weight for weight in weights if id(weight) not in known],
+            [weight for weight in inner if weight.requires_grad],
+            self.learning.learning(),
             betas=train.betas,
             weight_decay=train.weight_decay,
             matrix_rate=train.matrix_rate,
@@ -100,7 +98,7 @@ class ALMTokenizerRecipe:
 
     def batch(self, step: int) -> Crops:
         """Random crops at random levels, the same whenever they are asked for."""
-        return self.sounds.crops(step, turn=self._turn(step))
+        return self.sounds.crops(step, turn=self.engine.turn(step))
 
     def step(self, batch: Crops, step: int) -> Mapping[str, float]:
         """One update of what the stage teaches and, once they speak, of the judges, from one and the same sound."""
@@ -133,7 +131,7 @@ class ALMTokenizerRecipe:
 
     def evaluate(self) -> Mapping[str, float]:
         """Losses, distances in dB and codes in use on recordings kept out of training; see `score` and `score_ends`."""
-        sounds = self._heard(self.config.train.held_out)
+        sounds = self.sounds.pieces.beginnings(self.config.train.held_out)
         if not sounds:
             return {}
         self.learning.eval()
@@ -147,7 +145,7 @@ class ALMTokenizerRecipe:
         """Recordings kept out of training beside what is made of them, at some windows, and use of the codes."""
         sounds: dict[str, Audio] = {}
         self.learning.eval()
-        for number, original in enumerate(self._heard(_SHOWN)):
+        for number, original in enumerate(self.sounds.pieces.beginnings(_SHOWN)):
             sounds[f"{number}/original"] = original
             sounds |= {f"{number}/{name}": made for name, made in self._made(original).items()}
         picture = yardstick(self.config.model.sample_rate).pictures[-1]
@@ -157,7 +155,7 @@ class ALMTokenizerRecipe:
 
     def clips(self, step: int) -> Sequence[str]:
         """Names of the recordings of a step."""
-        return [self.sounds.pieces.recordings.name(piece.clip) for piece in self.sounds.chosen(self._turn(step))]
+        return self.sounds.pieces.names(self.sounds.chosen(self.engine.turn(step)))
 
     def state_dict(self) -> Mapping[str, Any]:
         """Nets, codebooks, judges and their optimisers."""
@@ -186,11 +184,6 @@ class ALMTokenizerRecipe:
         """Begin with them."""
         take_ends(self.net, part)
 
-    def _heard(self, most: int) -> list[Audio]:
-        pieces = self.sounds.pieces
-        rate = self.config.model.sample_rate
-        return beginnings(pieces.recordings, pieces.held_out, sample_rate=rate, most=most)
-
     def _judges(self) -> SoundAdversary | None:
         judge, train = self.config.judge, self.config.train
         if judge.kind == "none":
@@ -216,7 +209,7 @@ class ALMTokenizerRecipe:
 
     def _masks(self, crops: Crops, step: int) -> dict[str, Tensor]:
         """Which frames are hidden from their guesser, and which are there at all."""
-        generator = step_generator(mix(self.config.train.seed, _HIDE), self._turn(step))
+        generator = step_generator(mix(self.config.train.seed, _HIDE), self.engine.turn(step))
         frames, lengths = crops.sound.shape[1] // self.net.hop, -(-crops.lengths.cpu() // self.net.hop)
         hidden = hide_frames(lengths, frames=frames, rate=self.config.mae.rate, generator=generator)
         inside = torch.arange(frames) < lengths[:, None]
@@ -241,10 +234,6 @@ class ALMTokenizerRecipe:
         windows = sorted({min(max(window, low), high) for window in _SHOWN_WINDOWS})
         views = {window: codec.at(window=window) for window in windows}
         return {f"window {window}": view.decode(view.encode(original)) for window, view in views.items()}
-
-    def _turn(self, step: int) -> int:
-        """Processes take turns, so that each hears other pieces."""
-        return step * self.engine.world + self.engine.rank
 
     @torch.no_grad()
     def _start_codebooks(self, step: int) -> None:

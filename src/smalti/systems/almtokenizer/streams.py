@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from smalti.audio import require_sound
-from smalti.core import ParameterError
+from smalti.core.audio import require_one_channel
 from smalti.nn.ring import RingCache
 from smalti.systems.almtokenizer.ends import Past
 from smalti.systems.almtokenizer.net import QueryNet
@@ -150,8 +150,7 @@ class ALMEncoderStream:
             ParameterError: if it is more than one channel.
             DataError: as of `Analysis.push`.
         """
-        if block.dim() != 1:
-            raise ParameterError(f"found a block of the shape {list(block.shape)}, wanted samples of one channel; mix")
+        require_one_channel(block)
         return self._codes(self._analysis.push(block[None]))
 
     @torch.no_grad()

@@ -11,7 +11,7 @@ from torch import Tensor
 from smalti.data.batches import choose_clips, step_generator
 from smalti.data.manifest import Manifest
 from smalti.data.sound_pieces import SoundPieces
-from smalti.data.waveforms import ManifestRecordings, Piece, WaveformRecordings
+from smalti.data.waveforms import Piece, recordings_of
 from smalti.systems.dac.config import ModelConfig, TrainConfig
 
 
@@ -53,11 +53,7 @@ class SoundClips:
         Raises:
             DataError: if there is nothing to learn from.
         """
-        recordings = (
-            ManifestRecordings(source, model.sample_rate)
-            if isinstance(source, Manifest)
-            else WaveformRecordings(source, held_out=held_out)
-        )
+        recordings = recordings_of(source, sample_rate=model.sample_rate, held_out=held_out)
         self._train, self._codebooks = train, model.codebooks
         self._samples = max(round(train.crop * model.sample_rate / model.hop), 1) * model.hop
         self.pieces = SoundPieces(recordings, sample_rate=model.sample_rate, hop=model.hop, memory=train.memory)

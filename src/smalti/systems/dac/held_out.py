@@ -1,7 +1,6 @@
 """How well the codec does on what training never saw."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Int64
@@ -10,22 +9,9 @@ from torch.nn import functional
 
 from smalti.core import Audio
 from smalti.evaluate.yardstick import log_mel_l1_db
-from smalti.quantize import code_counts, codebook_usage, perplexity
 from smalti.systems.dac.net import DACNet
 from smalti.systems.dac.objective import Objective
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOutScores:
-    """What an evaluation found.
-
-    Attributes:
-        metrics: losses, distances in dB, and how many codes are in use.
-        hits: how often each code was chosen.
-    """
-
-    metrics: Mapping[str, float]
-    hits: Int64[Tensor, "codebook code"]
+from smalti.train.held_out import HeldOutScores
 
 
 @torch.no_grad()
@@ -56,8 +42,4 @@ def score(net: DACNet, sounds: Sequence[Audio], objective: Objective) -> HeldOut
         distance = log_mel_l1_db(sound.samples[0], made.samples[0], sound.sample_rate)
         for name, value in {"log_mel_l1_db": distance, **losses}.items():
             found.setdefault(name, []).append(value)
-    codes, vocab = torch.cat(streams, dim=1), net.config.vocab
-    metrics = {name: sum(values) / len(values) for name, values in found.items()}
-    metrics |= {f"usage_{i}": float(value) for i, value in enumerate(codebook_usage(codes, vocab))}
-    metrics |= {f"perplexity_{i}": float(value) for i, value in enumerate(perplexity(codes, vocab))}
-    return HeldOutScores(metrics, code_counts(codes, vocab))
+    return HeldOutScores.of(found, torch.cat(streams, dim=1), net.config.vocab)

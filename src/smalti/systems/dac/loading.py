@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from smalti.config import load_settings
-from smalti.store import load_weights
 from smalti.systems.dac.codec import DAC
 from smalti.systems.dac.config import DACConfig
 from smalti.systems.dac.net import DACNet
-from smalti.train import RunFolder
+from smalti.train.opening import open_net
 
 
 def load_dac(folder: Path) -> DAC:
@@ -17,8 +15,4 @@ def load_dac(folder: Path) -> DAC:
         StoreError: if it is no run, has no weights yet, or they are damaged or of another model.
         ConfigError: if its settings cannot be read.
     """
-    run = RunFolder.open(folder)
-    config = load_settings(DACConfig, run.config_path)
-    net = DACNet(config.model)
-    run.fill(net, load_weights(run.weights_path).tensors)
-    return DAC(net.eval())
+    return DAC(open_net(folder, DACConfig, lambda config, _: DACNet(config.model))[0])

@@ -15,18 +15,18 @@ from torch import Tensor
 from smalti.core import Audio
 from smalti.data.batches import step_generator
 from smalti.data.manifest import Manifest
-from smalti.data.waveforms import beginnings
 from smalti.features import MEL_PRESETS, log_mel
 from smalti.nn.weight_norm import fold_weights
 from smalti.store import Weights
 from smalti.systems.dac.averages import CodeAverages
 from smalti.systems.dac.clips import Crops, SoundClips
 from smalti.systems.dac.config import DACConfig
-from smalti.systems.dac.held_out import HeldOutScores, rebuilt, score
+from smalti.systems.dac.held_out import rebuilt, score
 from smalti.systems.dac.judging import build_adversary
 from smalti.systems.dac.learning import LearningNet, Rebuilt
 from smalti.systems.dac.objective import Objective
 from smalti.train import Engine, Muon, Samples, Schedule, set_rate, update
+from smalti.train.held_out import HeldOutScores
 
 _SHOWN = 3
 
@@ -68,11 +68,9 @@ class DACRecipe:
             self.learning = LearningNet(config.model, normed=not train.matrix_rate)
             self.adversary = build_adversary(config, self.engine)
         self.net = self.learning.codec
-        inner = self.learning.matrices() if train.matrix_rate else []
-        known = {id(weight) for weight in inner}
         optimiser = Muon(
-            inner,
-            [weight for weight in self.learning.learnt() if id(weight) not in known],
+            self.learning.matrices() if train.matrix_rate else [],
+            self.learning.learnt(),
             betas=train.betas,
             weight_decay=train.weight_decay,
             matrix_rate=train.matrix_rate,
@@ -91,7 +89,7 @@ class DACRecipe:
 
     def batch(self, step: int) -> Crops:
         """Random crops, the same whenever they are asked for."""
-        return self.sounds.crops(self._turn(step))
+        return self.sounds.crops(self.engine.turn(step))
 
     def step(self, batch: Crops, step: int) -> Mapping[str, float]:
         """One update of the codec and, once they speak, one of the judges, from one and the same sound of it."""
@@ -122,7 +120,7 @@ class DACRecipe:
 
     def evaluate(self) -> Mapping[str, float]:
         """Losses, distances in dB and codes in use on recordings kept out of training; see `score`."""
-        sounds = self._heard(self.config.train.held_out)
+        sounds = self.sounds.pieces.beginnings(self.config.train.held_out)
         if not sounds:
             return {}
         self.net.eval()
@@ -133,7 +131,7 @@ class DACRecipe:
         """Recordings kept out of training beside what is made of them, and use of the codes."""
         sounds: dict[str, Audio] = {}
         self.net.eval()
-        for number, original in enumerate(self._heard(_SHOWN)):
+        for number, original in enumerate(self.sounds.pieces.beginnings(_SHOWN)):
             sounds[f"{number}/original"] = original
             sounds[f"{number}/reconstruction"], _ = rebuilt(self.net, original)
         images = {name: log_mel(audio.samples, MEL_PRESETS["wide"])[0] for name, audio in sounds.items()}
@@ -142,7 +140,7 @@ class DACRecipe:
 
     def clips(self, step: int) -> Sequence[str]:
         """Names of the recordings of a step."""
-        return [self.sounds.pieces.recordings.name(piece.clip) for piece in self.sounds.chosen(self._turn(step))]
+        return self.sounds.pieces.names(self.sounds.chosen(self.engine.turn(step)))
 
     def state_dict(self) -> Mapping[str, Any]:
         """Net, averages of its codes, judges and their optimisers."""
@@ -164,14 +162,6 @@ class DACRecipe:
     def weights(self) -> Weights:
         """The net, its weights folded into plain ones."""
         return Weights(fold_weights(self.net.state_dict()), {"system": self.config.system})
-
-    def _heard(self, most: int) -> list[Audio]:
-        pieces, rate = self.sounds.pieces, self.config.model.sample_rate
-        return beginnings(pieces.recordings, pieces.held_out, sample_rate=rate, most=most)
-
-    def _turn(self, step: int) -> int:
-        """Processes take turns, so that each hears other pieces."""
-        return step * self.engine.world + self.engine.rank
 
     def _look_after_codes(self, found: Rebuilt, step: int) -> None:
         train = self.config.train

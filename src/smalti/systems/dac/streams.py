@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from smalti.audio import require_sound
-from smalti.core import ParameterError
+from smalti.core.audio import require_one_channel
 from smalti.systems.dac.net import DACNet
 from smalti.systems.dac.stages import InRow
 
@@ -106,8 +106,7 @@ class DACEncoderStream:
             ParameterError: if it is more than one channel.
             DataError: as of `Analysis.push`.
         """
-        if block.dim() != 1:
-            raise ParameterError(f"found a block of the shape {list(block.shape)}, wanted samples of one channel; mix")
+        require_one_channel(block)
         return self._codes(self._analysis.push(block))
 
     @torch.no_grad()

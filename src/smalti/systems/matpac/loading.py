@@ -9,6 +9,7 @@ from smalti.systems.matpac.encoder import MatpacEncoder
 from smalti.systems.matpac.net import EncoderNet
 from smalti.systems.matpac.tagger import MatpacTagger
 from smalti.train import RunFolder
+from smalti.train.opening import open_net
 
 
 def load_matpac(folder: Path) -> MatpacEncoder | MatpacTagger:
@@ -18,14 +19,10 @@ def load_matpac(folder: Path) -> MatpacEncoder | MatpacTagger:
         StoreError: if it is no run, has no weights yet, or they are damaged or of another model.
         ConfigError: if its settings cannot be read.
     """
-    run = RunFolder.open(folder)
-    config = load_settings(MatpacConfig, run.config_path)
-    weights = load_weights(run.weights_path)
-    net = EncoderNet(config.model)
-    run.fill(net, weights.tensors)
+    net, config = open_net(folder, MatpacConfig, lambda config, _: EncoderNet(config.model))
     if config.model.precision == "bf16":
         net.halve()
-    encoder = MatpacEncoder(net.eval())
+    encoder = MatpacEncoder(net)
     return encoder if net.head is None else MatpacTagger(encoder)
 
 

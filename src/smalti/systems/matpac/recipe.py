@@ -178,9 +178,8 @@ def _optimiser(config: MatpacConfig, learning: LearningNet) -> torch.optim.Optim
     weights = {name: weight for name, weight in learning.named_parameters() if weight.requires_grad}
     inner = [weight for name, weight in weights.items() if ".blocks." in name and weight.ndim == 2]
     if train.matrix_rate:
-        known = {id(weight) for weight in inner}
-        others = [weight for weight in weights.values() if id(weight) not in known]
-        return Muon(inner, others, betas=train.betas, weight_decay=train.weight_decay, matrix_rate=train.matrix_rate)
+        decay = train.weight_decay
+        return Muon(inner, weights.values(), betas=train.betas, weight_decay=decay, matrix_rate=train.matrix_rate)
     decayed = [weight for weight in weights.values() if weight.ndim > 1 or train.decays == "all"]
     free = [weight for weight in weights.values() if weight.ndim < 2 and train.decays != "all"]
     groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": train.weight_decay}]

@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-from smalti.config import load_settings
 from smalti.core import Schema
 from smalti.features import find_picture
 from smalti.nn.frame_lm import FrameTransformer
 from smalti.nn.transformer import TransformerSettings
-from smalti.store import load_weights
 from smalti.store.words import schema_from_words
 from smalti.systems.melformer.config import MelformerConfig
-from smalti.train import RunFolder
+from smalti.train.opening import open_net
 
 
 def build_melformer(config: MelformerConfig, *, schema: Schema) -> FrameTransformer:
@@ -39,12 +37,9 @@ def load_melformer(folder: Path) -> FrameTransformer:
         StoreError: if it is no run, has no weights yet, or they are damaged or of another model.
         ConfigError: if its settings cannot be read.
     """
-    run = RunFolder.open(folder)
-    config = load_settings(MelformerConfig, run.config_path)
-    weights = load_weights(run.weights_path)
-    try:
-        model = build_melformer(config, schema=schema_from_words(weights.metadata))
-    except (KeyError, TypeError, ValueError):
-        raise run.misfit() from None
-    run.fill(model, weights.tensors)
-    return model.eval()
+    model, _ = open_net(
+        folder,
+        MelformerConfig,
+        lambda config, weights: build_melformer(config, schema=schema_from_words(weights.metadata)),
+    )
+    return model

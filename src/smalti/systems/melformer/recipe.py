@@ -53,8 +53,7 @@ class MelformerRecipe:
         self._picture = find_picture(config.model.picture)
         self.data = MelClips(manifest, self._picture, memory=config.shown.memory, schema=schema)
         self.learner = Learner(self._build, config.train, self.engine)
-        seed, engine = config.train.seed, self.engine
-        self._crops = MelCrops(self.data, config.shown, seed=seed, rank=engine.rank, world=engine.world)
+        self._crops = MelCrops(self.data, config.shown, seed=config.train.seed, turn=self.engine.turn)
 
     def batch(self, step: int) -> Crops:
         """Random crops of the step's clips, the same whenever they are asked for."""

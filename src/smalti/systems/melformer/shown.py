@@ -4,7 +4,7 @@ Differs: the published frames are heard as they are; a model that has only ever 
 its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -47,10 +47,9 @@ class MelCrops:
         seed: of everything drawn.
     """
 
-    def __init__(self, clips: MelClips, shown: ShownConfig, *, seed: int, rank: int = 0, world: int = 1):
-        """Deal to process `rank` of `world`: steps are dealt out in turn, so that each process sees other clips."""
-        self.clips, self.shown, self.seed = clips, shown, seed
-        self._rank, self._world = rank, world
+    def __init__(self, clips: MelClips, shown: ShownConfig, *, seed: int, turn: Callable[[int], int]):
+        """Deal by turns: `turn` says which one a step is, as `Engine.turn` does where several processes train."""
+        self.clips, self.shown, self.seed, self._turn = clips, shown, seed, turn
 
     def crops(self, step: int) -> Crops:
         """Random crops of the step's clips, the same whenever they are asked for."""
@@ -85,9 +84,6 @@ class MelCrops:
     def names(self, step: int) -> list[str]:
         """Where the clips of a step came from."""
         return [self.clips.path(piece.clip) for piece in self._chosen(step)]
-
-    def _turn(self, step: int) -> int:
-        return step * self._world + self._rank
 
     def _chosen(self, step: int) -> list[Piece]:
         training = self.clips.training

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from smalti.config import mix
 from smalti.core import Condition, ParameterError, Posterior, Schema, Stepper, Tokens, TokenSpec
+from smalti.nn.evaluation import refuse_training
 from smalti.nn.token_lm import TokenTransformer, refuse_misfits
 from smalti.systems.melgpt.config import MelGPTConfig, VAEConfig
 from smalti.systems.melgpt.gpt import build_gpt
@@ -85,8 +86,7 @@ class GPTVAE(nn.Module):
             ParameterError: for a clip without a frame, or in training mode, where dropout would make it random.
         """
         self.spec.require(tokens.spec)
-        if self.training:
-            raise ParameterError("the model is in training mode, wanted evaluation; call .eval() first")
+        refuse_training(self)
         if not bool((tokens.frames > 0).all()):
             raise ParameterError("found a clip without a token frame, wanted at least one; give a longer sound")
         codes = tokens.codes[:, :, : self.heard].to(self.steer.weight.device)

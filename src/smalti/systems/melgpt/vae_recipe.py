@@ -65,7 +65,7 @@ class VAERecipe:
         self._model, self._codec = config.model, codec
         build = partial(build_vae, config, spec=data.spec, schema=data.schema)
         self.learner = Learner(build, config.train, engine, apart=(PART,))
-        self._crops = TokenCrops(data, config.shown, seed=config.train.seed, rank=engine.rank, world=engine.world)
+        self._crops = TokenCrops(data, config.shown, seed=config.train.seed, turn=engine.turn)
         epoch = len(data.training) / (config.shown.batch * engine.world)
         self.weight = weight_course(self.objective, steps=config.train.steps, epoch=epoch)
         self._freeze = freeze_step(self.objective, steps=config.train.steps, epoch=epoch)

@@ -1,8 +1,5 @@
 """How well the codec does on what training never saw: all of it, whole."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Int64
 from torch import Tensor
@@ -14,21 +11,9 @@ from smalti.quantize import code_counts, perplexity
 from smalti.systems.melvqvae.clips import PictureClips
 from smalti.systems.melvqvae.model import MelVQVAE
 from smalti.systems.melvqvae.pictures import coded_picture, picture_codes
+from smalti.train.held_out import HeldOutScores
 
 _MOST_HEARD = 8  # recordings whose sound is compared, as phases take long to find
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOutScores:
-    """What an evaluation found.
-
-    Attributes:
-        metrics: distances in dB, and how many codes are in use.
-        hits: how often each code was chosen; codebooks that rows share are one.
-    """
-
-    metrics: Mapping[str, float]
-    hits: Int64[Tensor, "book code"]
 
 
 def score(codec: MelVQVAE, clips: PictureClips) -> HeldOutScores | None:

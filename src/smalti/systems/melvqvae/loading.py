@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from smalti.config import load_settings
-from smalti.store import load_weights
 from smalti.systems.melvqvae.autoencoder import MelAutoencoder
 from smalti.systems.melvqvae.config import MelVQVAEConfig
 from smalti.systems.melvqvae.model import MelVQVAE
 from smalti.systems.melvqvae.vocoder import griffin_lim_vocoder
-from smalti.train import RunFolder
+from smalti.train.opening import open_net
 
 
 def load_melvqvae(folder: Path) -> MelVQVAE:
@@ -18,9 +16,5 @@ def load_melvqvae(folder: Path) -> MelVQVAE:
         StoreError: if it is no run, has no weights yet, or they are damaged or of another model.
         ConfigError: if its settings cannot be read.
     """
-    run = RunFolder.open(folder)
-    config = load_settings(MelVQVAEConfig, run.config_path)
-    weights = load_weights(run.weights_path)
-    model = MelAutoencoder(config.model)
-    run.fill(model, weights.tensors)
-    return MelVQVAE(model.eval(), griffin_lim_vocoder(config.vocoder, model.picture))
+    model, config = open_net(folder, MelVQVAEConfig, lambda config, _: MelAutoencoder(config.model))
+    return MelVQVAE(model, griffin_lim_vocoder(config.vocoder, model.picture))

@@ -24,13 +24,14 @@ from smalti.store import Weights
 from smalti.systems.melvqvae.autoencoder import MelAutoencoder, Rebuilt
 from smalti.systems.melvqvae.clips import PictureClips
 from smalti.systems.melvqvae.config import ImageNetConfig, MelVQVAEConfig
-from smalti.systems.melvqvae.held_out import HeldOutScores, heard, score
+from smalti.systems.melvqvae.held_out import heard, score
 from smalti.systems.melvqvae.judging import PictureAdversary, PictureEar
 from smalti.systems.melvqvae.model import MelVQVAE
 from smalti.systems.melvqvae.pictures import coded_picture, picture_codes
 from smalti.systems.melvqvae.variety import vary
 from smalti.systems.melvqvae.vocoder import griffin_lim_vocoder
 from smalti.train import Engine, Samples, Schedule, set_rate, update
+from smalti.train.held_out import HeldOutScores
 
 _OVER = 2  # token frames that a crop may reach over a recording's ends
 _START_BATCHES = 8  # whose latents place the first code vectors
@@ -131,7 +132,7 @@ class MelVQVAERecipe:
             place = piece.first + start + places
             inside[row] = (place > -net.stride) & (place < self.pictures.frames_of(piece))
         labels = torch.tensor([self._labels.get(piece.clip, -1) for piece, _ in chosen])
-        generator = step_generator(mix(self.config.train.seed, _VARY), self._turn(step))
+        generator = step_generator(mix(self.config.train.seed, _VARY), self.engine.turn(step))
         varied = vary(torch.stack(pictures), self.config.train.vary, self.model.picture, generator=generator)
         return Crops(varied, inside, labels)
 
@@ -214,7 +215,7 @@ class MelVQVAERecipe:
     def _chosen(self, step: int) -> list[tuple[Piece, int]]:
         """Pieces and where in them the decoded part of the crop begins, in mel frames."""
         train, pieces, stride = self.config.train, self.pictures.training, self.model.net.stride
-        turn = self._turn(step)
+        turn = self.engine.turn(step)
         rows = choose_clips(train.seed, turn, batch=train.batch, clips=len(pieces)).tolist()
         chances = torch.rand(len(rows), generator=step_generator(train.seed, turn), dtype=torch.float64).tolist()
         chosen: list[tuple[Piece, int]] = []
@@ -223,10 +224,6 @@ class MelVQVAERecipe:
             low, high = min(0, spare) - _OVER * stride, max(0, spare) + _OVER * stride
             chosen.append((pieces[row], low + int(chance * (high - low + 1))))
         return chosen
-
-    def _turn(self, step: int) -> int:
-        """Processes take turns, so that each sees other pieces."""
-        return step * self.engine.world + self.engine.rank
 
     def _judges(self, model: MelAutoencoder) -> tuple[PictureAdversary | None, PictureEar | None]:
         """Those that the settings ask for."""

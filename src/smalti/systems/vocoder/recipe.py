@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from smalti.core import Audio
 from smalti.data.batches import choose_clips, step_generator
 from smalti.data.manifest import Manifest
-from smalti.data.waveforms import ManifestRecordings, Piece, WaveformRecordings, beginnings
+from smalti.data.waveforms import Piece, beginnings, recordings_of
 from smalti.evaluate import score_vocoder_clip
 from smalti.features import find_picture, hop_by_hop, log_mel
 from smalti.losses import Resolution, mel_l1, multi_resolution_stft
@@ -72,11 +72,7 @@ class VocoderRecipe:
             if judges is not None
             else None
         )
-        recordings = (
-            ManifestRecordings(source, self.picture.sample_rate)
-            if isinstance(source, Manifest)
-            else WaveformRecordings(source, held_out=held_out)
-        )
+        recordings = recordings_of(source, sample_rate=self.picture.sample_rate, held_out=held_out)
         self.pieces = WaveformClips(recordings, self.picture, normalise=train.normalise, memory=train.memory)
         rate = Schedule(peak=train.learning_rate, final=train.final_rate, warmup=train.warmup, shape="cosine")
         self.rate = rate.resolve(train.steps)
@@ -162,7 +158,7 @@ class VocoderRecipe:
     def _chosen(self, step: int) -> list[tuple[Piece, int, float]]:
         """Pieces, where in them the crop begins, in mel frames, and its gain."""
         train, training = self.config.train, self.pieces.training
-        turn = step * self.engine.world + self.engine.rank  # processes take turns, so that each hears other pieces
+        turn = self.engine.turn(step)
         rows = choose_clips(train.seed, turn, batch=train.batch, clips=len(training)).tolist()
         generator = step_generator(train.seed, turn)
         chances = torch.rand(len(rows), 2, generator=generator, dtype=torch.float64).tolist()

@@ -90,7 +90,7 @@ class Wav2TokRecipe:
     def batch(self, step: int) -> Rows:
         """Varied crops of takes that belong together, the same whenever they are asked for."""
         pairs, vary_by, seed = self.config.pairs, self.config.vary, self.config.train.seed
-        turn = step * self.engine.world + self.engine.rank
+        turn = self.engine.turn(step)
         drawn = self.pairs.draw(turn)
         generator = step_generator(mix(seed, _CROPS), turn)
         clips = [self._training[clip] for clip in drawn.clips]
@@ -146,7 +146,7 @@ class Wav2TokRecipe:
 
     def clips(self, step: int) -> Sequence[str]:
         """Names of the recordings of a step."""
-        drawn = self.pairs.draw(step * self.engine.world + self.engine.rank)
+        drawn = self.pairs.draw(self.engine.turn(step))
         return [self.clips_of.recordings.name(self._training[clip]) for clip in drawn.clips]
 
     def state_dict(self) -> Mapping[str, Any]:
