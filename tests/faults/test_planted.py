@@ -2,10 +2,17 @@
 
 import pytest
 
-from faults.proofs import checkpoints, disks, resuming
+from faults.proofs import checkpoints, disks, hostile, recordings, resuming, words
 from faults.rows import ROWS, Plant
 
-GROUPS: tuple[list[Plant], ...] = (checkpoints.PLANTS, disks.PLANTS, resuming.PLANTS)
+GROUPS: tuple[list[Plant], ...] = (
+    checkpoints.PLANTS,
+    disks.PLANTS,
+    resuming.PLANTS,
+    recordings.PLANTS,
+    words.PLANTS,
+    hostile.PLANTS,
+)
 
 
 def _case(plant: Plant):
