@@ -28,7 +28,7 @@ from faults.rows import Plant, figure
 from smalti.cli import run
 from smalti.core import SmaltiError
 from smalti.data import tables
-from smalti.store import dac_files, foreign, texts
+from smalti.store import dac_files, foreign, smt, texts
 from smalti.systems.importing import FORMATS
 from smalti.transcode import names
 
@@ -257,38 +257,39 @@ def prove_s1_doors_are_seen() -> None:
         assert doors(source), source
 
 
-def bombs() -> dict[str, bytes]:
-    """Small files that claim, or become, gigabytes."""
+def bombs() -> dict[str, Callable[[], bytes]]:
+    """What makes small files that claim, or become, gigabytes, by their names."""
     header = b'{"a":{"dtype":"F32","shape":[1000000000],"data_offsets":[0,4000000000]}}'
     long = wave(claimed=2**32 - 16)[:44]  # nothing follows
     huge = {"descr": "<f8", "fortran_order": False, "shape": (80, 1 << 24)}
     memory = io.BytesIO()
     np.lib.format.write_array_header_1_0(memory, huge)
-    zeros = _archive({"a.npy": bytes(200_000_000)}, packed=True)
-    sheet = b"<worksheet>" + b" " * 200_000_000
     return {
-        "header.safetensors": struct.pack("<Q", 4 << 30) + b"{" + bytes(100),
-        "tensor.safetensors": struct.pack("<Q", len(header)) + header + bytes(8),
-        "arrays.npz": zeros,
-        "unpacked.pt": _archive({"archive/data.pkl": b"\x80\x02}.", "archive/data/0": bytes(200_000_000)}, packed=True),
-        "sheet.xlsx": _archive({"xl/worksheets/sheet1.xml": sheet, "xl/workbook.xml": b"<workbook/>"}, packed=True),
-        "cells.xlsx": _wide_sheet(),
-        "settings.yaml": b"a: b\n" * 10_000_000,
-        "settings.toml": b"a = 1 # b\n" * 5_000_000,
-        "nested.toml": b"a = " + b"[" * 1_000_000,
-        "nested.json": b"[" * 10_000_000,
-        "long.json": b"[" + b'"a",' * 12_000_000 + b'"a"]',
-        "claims.wav": long,
-        "claims.flac": b"fLaC\0\0\0\x22"
-        + bytes(10)
-        + b"\x03\xe8\x00\xff\xff\xff\xff\xff"
-        + bytes(16)
-        + b"\x04\xff\xff\xff",
-        "a_mel.npy": memory.getvalue() + bytes(80),
-        "a.npy": memory.getvalue() + bytes(80),
-        "codes.dac": b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + bytes(100),
-        "tokens.smt": b"smalti-tokens\n" + struct.pack("<I", 2**32 - 1) + bytes(100),
-        "table.parquet": _packed_table(),
+        "header.safetensors": lambda: struct.pack("<Q", 4 << 30) + b"{" + bytes(100),
+        "tensor.safetensors": lambda: struct.pack("<Q", len(header)) + header + bytes(8),
+        "arrays.npz": lambda: _archive({"a.npy": bytes(200_000_000)}, packed=True),
+        "unpacked.pt": lambda: _archive(
+            {"archive/data.pkl": b"\x80\x02}.", "archive/data/0": bytes(200_000_000)}, packed=True
+        ),
+        "sheet.xlsx": lambda: _archive(
+            {"xl/worksheets/sheet1.xml": b"<worksheet>" + b" " * 200_000_000, "xl/workbook.xml": b"<workbook/>"},
+            packed=True,
+        ),
+        "cells.xlsx": _wide_sheet,
+        "settings.yaml": lambda: b"a: b\n" * 10_000_000,
+        "settings.toml": lambda: b"a = 1 # b\n" * 5_000_000,
+        "nested.toml": lambda: b"a = " + b"[" * 1_000_000,
+        "nested.json": lambda: b"[" * 10_000_000,
+        "long.json": lambda: b"[" + b'"a",' * 12_000_000 + b'"a"]',
+        "claims.wav": lambda: long,
+        "claims.flac": lambda: (
+            b"fLaC\0\0\0\x22" + bytes(10) + b"\x03\xe8\x00\xff\xff\xff\xff\xff" + bytes(16) + b"\x04\xff\xff\xff"
+        ),
+        "a_mel.npy": lambda: memory.getvalue() + bytes(80),
+        "a.npy": lambda: memory.getvalue() + bytes(80),
+        "codes.dac": lambda: b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + bytes(100),
+        "tokens.smt": lambda: smt.MAGIC + struct.pack("<I", 2**32 - 1) + bytes(100),
+        "table.parquet": _packed_table,
     }
 
 
@@ -334,7 +335,7 @@ READERS = {
     ".json": ["prepare wav2tok"],
     ".wav": ["encode", "index"],
     ".flac": ["encode", "index"],
-    ".npy": ["encode", "prepare"],
+    ".npy": ["prepare", "prepare fairseq"],
     ".dac": ["decode", "verify"],
     ".smt": ["decode", "verify"],
     ".parquet": ["encode --data"],
@@ -347,12 +348,13 @@ def prove_s2(sounds: Path, folder: Path, *, only: Sequence[str] = ()) -> None:
     place, out = folder / "bombs", folder / "out"
     place.mkdir()
     slowest, most, count = 0.0, 0.0, 0
-    for name, data in bombs().items():
+    for name, made in bombs().items():
         if only and name not in only:
             continue
-        path = place / name
-        path.write_bytes(data)
-        every = commands(path, sounds, out)
+        path = place / name / name
+        path.parent.mkdir()
+        path.write_bytes(made())
+        every = commands(path.parent if path.suffix == ".npy" else path, sounds, out)
         _refused(
             {reader: commands(place, sounds, out)[reader] for reader in READERS[path.suffix]}
         )  # to import its code
