@@ -221,6 +221,8 @@ def test_a_word_that_is_no_kind_is_refused_as_what_was_written():
         load_settings(Choice, "", ["net=larg"])
     with pytest.raises(ConfigError, match=r"width: unknown"):
         load_settings(Choice, "[net]\nwidth = 3", ["net=large"])
+    with pytest.raises(ConfigError, match=r"line 1: net: found a table that does not say its kind; add net\.kind"):
+        load_settings(Choice, "net.depth = 3")
     with pytest.raises(ConfigError, match=r"override nets: found 'large'"):
         load_settings(Choice, "", ["nets=large"])
 

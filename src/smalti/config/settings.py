@@ -75,6 +75,8 @@ def _text(source: Path | str) -> tuple[str, str]:
 def _parse(name: str, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError(f"{name}: is nested without end, wanted a table of settings; write it anew") from None
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"\(at line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
@@ -159,6 +161,8 @@ def _said(cls: type[Settings], key: str, detail: Mapping[str, Any]) -> str:
         return f"unknown; {suggestion(key, cls)}"
     if detail["type"] == "missing":
         return "missing, and it has no default; add it"
+    if detail["type"] == "union_tag_not_found":
+        return f"found a table that does not say its {KIND}; add {key}.{KIND}"
     wanted = str(detail["msg"]).replace("Input should be ", "").replace("Value error, ", "")
     return f"found {_shown(detail['input'])}, wanted {wanted}"
 

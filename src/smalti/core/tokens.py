@@ -73,6 +73,8 @@ class Tokens:
     lengths: Int64[Tensor, " batch"]
 
     def __post_init__(self) -> None:
+        if self.codes.dtype != torch.int64:
+            raise ParameterError(f"codes are {self.codes.dtype}, wanted torch.int64; give the whole numbers themselves")
         batch, codebooks, frames = self.codes.shape
         if codebooks != self.spec.codebooks:
             raise SpecError(f"codes have {codebooks} codebooks, their spec {self.spec.codebooks}; they do not fit")

@@ -5,7 +5,6 @@ continuous parameter of the rows' labels, unless it is book-keeping (`BOOKKEEPIN
 Parquet by suffix. A million rows open in seconds and lie in a memory-mapped file, not in memory.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +21,7 @@ from pyarrow import csv
 from smalti.audio import shown
 from smalti.core import Condition, DataError, Parameter, ParameterError, Schema, nearest
 from smalti.data.tables import INTEGERS, TEXTS, read_table
-from smalti.store import replace_file
+from smalti.store import read_json, replace_file
 
 BOOKKEEPING = frozenset(
     (
@@ -298,7 +297,7 @@ class Manifest:
         if not path.is_file():
             return []
         try:
-            return list(json.loads(path.read_text(encoding="utf-8")).get(name, []))
+            return list(read_json(path).get(name, []))
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(f"{shown(path)}: is no schema ({error}); repair or remove it") from error
 

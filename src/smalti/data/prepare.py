@@ -25,7 +25,7 @@ from smalti.data.settled import settle, settle_notes, write_schema
 from smalti.data.sidecars import read_sidecar
 from smalti.data.split import HELD_OUT, LEARNT, hold_out
 from smalti.features import MEL_PRESETS, is_log_mel, is_picture
-from smalti.store import write_bytes
+from smalti.store import read_json, write_bytes
 
 _FEATURES = (PUBLISHED, MATPAC)
 _SHEETS = "syntex"  # whose classes and ranges a schema settles
@@ -275,7 +275,7 @@ def _joined(parts: Sequence[Survey], folder: Path) -> Manifest:
 
 def _name_labels(path: Path, labels: list[str]) -> None:
     """Keep all classes of a corpus, so that each has its number wherever some are missing."""
-    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    known = read_json(path) if path.is_file() else {}
     write_bytes(path, (json.dumps({**known, "labels": labels}, indent=2, ensure_ascii=False) + "\n").encode())
 
 

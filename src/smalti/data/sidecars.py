@@ -79,7 +79,7 @@ def _of_array(facts: Path, array: Path) -> Sidecar:
         told = json.loads(facts.read_text("utf-8"))
         rate, names = float(told["fps"]), [str(name) for name in told["names"]]
         values = np.load(array, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
+    except (OSError, ValueError, TypeError, KeyError, EOFError, RecursionError) as error:
         raise DataError(f"{facts}: it or its .npy cannot be read ({error!r}); write both anew") from None
     if not (math.isfinite(rate) and rate > 0) or not 0 < len(set(names)) == len(names) <= _MOST_NAMES:
         raise DataError(f"{facts}: has fps {rate:g} and {len(names)} names, wanted a rate in Hz and names that differ")

@@ -10,6 +10,7 @@ from smalti.store.lock import lock
 from smalti.store.shards import StoreReport, TokenStore, write_store
 from smalti.store.signed import read_signed, signed_json
 from smalti.store.smt import SmtReader, SmtWriter, read_smt, write_smt
+from smalti.store.texts import read_json, read_text
 from smalti.store.verify import verify
 from smalti.store.weights import LiveFingerprint, Weights, fingerprint, load_weights, save_weights
 
@@ -32,8 +33,10 @@ __all__ = [
     "lock",
     "read_dac",
     "read_foreign_weights",
+    "read_json",
     "read_signed",
     "read_smt",
+    "read_text",
     "refusal",
     "refuse_non_finite",
     "replace_file",

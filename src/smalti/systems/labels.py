@@ -5,6 +5,7 @@ from pathlib import Path
 
 from smalti.audio import shown
 from smalti.core import StoreError
+from smalti.store import read_text
 
 _MID, _NAME = "mid", "display_name"
 
@@ -13,12 +14,10 @@ def read_labels(path: Path) -> tuple[str, ...]:
     """One name a line; or AudioSet's table, whose classes stand in the order of their `mid`, as MATPAC's head has them.
 
     Raises:
-        StoreError: if it cannot be read, holds no name, or one is empty; says where.
+        DataError: if it cannot be read.
+        StoreError: if it holds no name, or one is empty; says where.
     """
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{shown(path)} cannot be read as text: {error}; name a file of labels, one a line") from None
+    lines = read_text(path).splitlines()
     header = next(csv.reader(lines[:1]), [])
     if {_MID, _NAME} <= set(header):
         rows = sorted(csv.DictReader(lines), key=lambda row: row[_MID])

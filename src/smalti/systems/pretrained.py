@@ -4,7 +4,6 @@ Source: the architectures of `transformers` (wav2vec 2.0, HuBERT, WavLM, data2ve
 read, only code of the installed library is run, and nothing is fetched.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -14,9 +13,9 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from smalti.core import Audio, Embedding, ParameterError, StoreError, nearest
+from smalti.core import Audio, DataError, Embedding, ParameterError, StoreError, nearest
 from smalti.core.extras import need
-from smalti.store import fingerprint
+from smalti.store import fingerprint, read_json
 
 KINDS = ("wav2vec2", "hubert", "wavlm", "data2vec-audio", "unispeech-sat", "wav2vec2-conformer")
 _WORDS, _HEARING = "config.json", "preprocessor_config.json"
@@ -194,8 +193,8 @@ def read_words(path: Path) -> dict[str, Any]:
         StoreError: if it cannot be read or is none.
     """
     try:
-        words: object = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        words: object = read_json(path)
+    except (DataError, ValueError) as error:
         raise StoreError(f"{path} cannot be read: {error}; get the model again") from None
     if not isinstance(words, dict):
         raise StoreError(f"{path} is no table of settings; get the model again")

@@ -8,6 +8,7 @@ from typing import TypeVar
 from smalti.core import (
     Codec,
     ConfigError,
+    DataError,
     Encoder,
     LanguageModel,
     LayeredEncoder,
@@ -22,6 +23,7 @@ from smalti.core import (
     nearest,
 )
 from smalti.features import FrameLM, LogMelEncoder, Vocoder
+from smalti.store import read_text
 from smalti.systems.hearing import OWN_RATE, RunName, heard_as, heard_through, seen
 from smalti.systems.members import CONFIG, SYSTEMS, TOKENIZER, Model
 from smalti.systems.pretrained import is_pretrained, load_pretrained
@@ -221,8 +223,8 @@ def _able(run: str | Path, model: Model, ability: type[_Ability], wanted: str) -
 
 def _system_in(config: Path, error: type[ConfigError] | type[StoreError]) -> str:
     try:
-        name = tomllib.loads(config.read_text("utf-8")).get("system")
-    except (OSError, ValueError) as problem:
+        name = tomllib.loads(read_text(config)).get("system")
+    except (DataError, ValueError, RecursionError) as problem:
         raise error(f"{config} cannot be read as settings: {problem}; repair it or name another") from None
     if name not in SYSTEMS:
         raise error(f"{config} says system = {name!r}, which is none; {nearest(str(name), SYSTEMS)}")

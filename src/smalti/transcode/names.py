@@ -15,12 +15,13 @@ def wav_paths(folder: Path, sources: Sequence[str | Path]) -> list[Path]:
     read from a file can lead out of the folder.
 
     Raises:
-        ParameterError: if two sources would become one file.
+        ParameterError: if two sources would become one file, where case does not count.
     """
     inside = [_inside(PurePath(source)) for source in sources]
     shared = sum(1 for _ in takewhile(lambda part: len(set(part)) == 1, zip(*(p[:-1] for p in inside), strict=False)))
     found = [folder.joinpath(*parts[shared:-1], _wav(parts[-1])) for parts in inside]
-    twice = [path for path, times in Counter(found).items() if times > 1]
+    times = Counter(str(path).casefold() for path in found)  # on many disks Rain.wav and rain.wav are one file
+    twice = [path for path in found if times[str(path).casefold()] > 1]
     if twice:
         raise ParameterError(f"{twice[0].name} would be written twice; give names that differ, or write them apart")
     return found

@@ -5,8 +5,10 @@ Samples of sound, or frames of log-mels in `.npy` files: what the files themselv
 
 from pathlib import Path
 
+from smalti.audio import shown
 from smalti.core import DataError
 from smalti.data.corpora.rows import Row
+from smalti.store import read_text
 
 _LISTS = ("train", "valid", "test")
 
@@ -27,7 +29,9 @@ def fairseq(source: Path) -> list[Row]:
 
 
 def _rows(path: Path) -> list[Row]:
-    first, *lines = path.read_text(encoding="utf-8").splitlines()
+    first, *lines = read_text(path).splitlines() or [""]
+    if not first:
+        raise DataError(f"{shown(path)}: names no root in its first line; fetch it again")
     names = [line.split("\t")[0] for line in lines if line]
     root = path.parent / first
     if not root.is_dir() and names and (path.parent / names[0]).is_file():

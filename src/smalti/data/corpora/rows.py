@@ -11,6 +11,7 @@ from smalti.core import DataError
 from smalti.data.given_codes import holds_codes
 from smalti.data.sidecars import is_sidecar
 from smalti.features import is_picture, may_hold_log_mel
+from smalti.store import read_text
 
 Row = dict[str, Any]
 
@@ -85,7 +86,4 @@ def listed_lines(source: Path, name: str) -> list[str]:
     path = next((place for place in places if place.is_file()), None)
     if path is None:
         raise DataError(f"{shown(source)}: holds no {name}, nor do the two folders above it; copy the list there")
-    try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{shown(path)}: cannot be read as a list ({error}); fetch it again") from error
+    return [line.strip() for line in read_text(path).splitlines() if line.strip()]

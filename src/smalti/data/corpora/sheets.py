@@ -5,8 +5,10 @@ Excel needs the optional `pip install 'smalti[excel]'`.
 
 import math
 import unicodedata
+import zipfile
+import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from smalti.core import DataError, nearest
 from smalti.data.corpora.rows import csv_rows
 
 FILE, CLASS = "Full File Name", "Class Name"
+_MOST_UNPACKED, _MOST_CELLS = 32 << 20, 2_000_000
 _NONE = frozenset(("", "nan", "none", "null"))  # how programs write that a cell is empty
 
 
@@ -82,12 +85,32 @@ def _excel(path: Path) -> Iterable[dict[str, Any]]:
             f"{shown(path)}: is an Excel sheet; reading it needs pip install 'smalti[excel]', or save it as CSV"
         ) from error
     try:
+        _refuse_bombs(path)
         sheet: Any = load_workbook(path, read_only=True, data_only=True).active
-        names, *values = sheet.iter_rows(values_only=True)
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+        names, *values = _within_limits(path, sheet.iter_rows(values_only=True))
+    except (OSError, ValueError, KeyError, AttributeError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{shown(path)}: cannot be read as an Excel sheet ({error}); save it as CSV") from error
     named = [(place, name) for place, name in enumerate(names) if name is not None]
     return [{str(name): row[place] for place, name in named} for row in values]
+
+
+def _refuse_bombs(path: Path) -> None:
+    """Refuse a book that would unpack to more than any list of clips; a part cannot become more than it says."""
+    with zipfile.ZipFile(path) as book:
+        grown = sum(part.file_size for part in book.infolist())
+    if grown > _MOST_UNPACKED:
+        found = f"would unpack to {grown} bytes, wanted at most {_MOST_UNPACKED}"
+        raise DataError(f"{shown(path)}: {found}; save it as CSV")
+
+
+def _within_limits(path: Path, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """The rows, as long as there are not more cells than a sheet of clips has: its own claim of a size is filled up."""
+    cells = 0
+    for row in rows:
+        cells += len(row)
+        if cells > _MOST_CELLS:
+            raise DataError(f"{shown(path)}: claims more than {_MOST_CELLS} cells; save it as CSV")
+        yield row
 
 
 def _empty(row: dict[str, Any]) -> bool:

@@ -3,13 +3,13 @@
 One such list or dictionary alone, without splits, is read as well.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from smalti.audio import shown
 from smalti.core import DataError
 from smalti.data.corpora.rows import Row, list_file
+from smalti.store import read_json
 
 _SPLITS = ("train", "test")
 _CONVERT = (
@@ -28,7 +28,7 @@ def wav2tok(source: Path) -> list[Row]:
     """
     path = _list_of(source)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except ValueError as error:
         raise DataError(f"{shown(path)}: is no JSON ({error}); {_CONVERT}") from error
     if _is_pair(content):

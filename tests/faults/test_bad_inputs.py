@@ -1,0 +1,69 @@
+"""Group B of the reliability contract: whatever is given, it is understood, or refused by name."""
+
+import csv
+
+import pytest
+
+from faults.malformed_files import SHARED
+from faults.proofs import recordings
+
+
+@pytest.fixture(scope="module")
+def codecs():
+    from smalti.systems.registry import load_codec
+
+    return {"mulaw": load_codec("mulaw")}
+
+
+@pytest.fixture(scope="module")
+def learnt(journey):
+    """Every codec there is."""
+    from smalti.systems.registry import load_codec
+
+    names = ("codec", "grid_codec", "alm", "alm_stage2", "dac")
+    return {name: load_codec(getattr(journey, name)) for name in names}
+
+
+@pytest.mark.faults
+@pytest.mark.row("B1")
+def test_every_broken_file_is_read_or_refused_as_it_must_be(tmp_path):
+    recordings.prove_b1(recordings.own_cases(tmp_path / "files"), tmp_path)
+
+
+@pytest.mark.faults
+@pytest.mark.shared
+@pytest.mark.row("B1")
+@pytest.mark.skipif(not SHARED.exists(), reason="the recordings beside the repository are not here")
+def test_every_malformed_recording_behaves_as_its_table_says(tmp_path):
+    with (SHARED / "manifest.csv").open(newline="", encoding="utf-8") as table:
+        rows = list(csv.DictReader(table))
+    assert len(rows) >= 133
+    recordings.prove_b1(recordings.listed_cases(SHARED, rows), tmp_path)
+
+
+@pytest.mark.row("B2")
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.faults)])
+def test_any_mutation_is_read_or_refused(tmp_path, count):
+    recordings.prove_b2(tmp_path, count=count)
+
+
+@pytest.mark.row("B3")
+def test_every_rate_and_number_of_channels_keeps_its_length(codecs, tmp_path):
+    recordings.prove_b3(codecs, tmp_path)
+
+
+@pytest.mark.faults
+@pytest.mark.row("B3")
+def test_every_rate_and_number_of_channels_keeps_its_length_in_every_codec(learnt, tmp_path):
+    recordings.prove_b3(learnt, tmp_path, rates=[8_000, 44_100, 192_000])
+
+
+@pytest.mark.row("B4")
+def test_what_is_hardly_sound_becomes_finite_or_is_refused(codecs, tmp_path):
+    recordings.prove_b4(codecs, tmp_path)
+
+
+@pytest.mark.faults
+@pytest.mark.row("B4")
+def test_what_is_hardly_sound_becomes_finite_or_is_refused_by_every_codec(learnt, tmp_path):
+    recordings.prove_b4(learnt, tmp_path)
