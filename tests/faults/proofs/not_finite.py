@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -111,24 +111,6 @@ def _same(one: Any, other: Any) -> bool:
 
 def _finite(state: Any) -> bool:
     return all(bool(torch.isfinite(one).all()) for _, one in _leaves(state) if isinstance(one, Tensor))
-
-
-def prove_f9_clip(command: Callable[[Path], list[object]], sounds: Path, folder: Path) -> None:
-    """A recording with a NaN in it is refused by its name before it is learnt from."""
-    import io
-    from contextlib import redirect_stderr
-
-    import soundfile
-
-    from smalti.cli import run
-
-    wave, rate = soundfile.read(sounds, dtype="float32")
-    wave[len(wave) // 2] = math.nan
-    soundfile.write(sounds, wave, rate, subtype="FLOAT", format="WAV")
-    with redirect_stderr(io.StringIO()) as said:
-        code = run([str(word) for word in command(folder)])
-    assert code == 2 and sounds.name in said.getvalue() and "nan" in said.getvalue(), said.getvalue()
-    figure("F9", "NaN in a clip: refused by its name")
 
 
 def prove_tiny_f9(folder: Path) -> None:
