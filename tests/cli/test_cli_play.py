@@ -21,12 +21,14 @@ from journey import Journey
 from smalti.cli import run
 from smalti.cli.errors import Terminated
 from smalti.core import Codec, Parameter, Schema, Tokens
+from smalti.features import MEL_PRESETS, FrameLM
 from smalti.generate import Knobs, Sampling, block_frames, course, generate
 from smalti.nn.token_lm import TokenTransformer
 from smalti.nn.transformer import TransformerSettings
 from smalti.play import FileOutput, SoundQueue, play
 from smalti.systems import load_codec
 from smalti.systems.playing import sound_of
+from smalti.systems.registry import load_generator
 from smalti.transcode import write_decoded
 
 KEYS = {
@@ -72,7 +74,12 @@ def _json(capfd: pytest.CaptureFixture[str], *arguments: object, code: int = 0) 
 
 @pytest.mark.parametrize(
     ("model", "setting"),
-    [("lm", ("--label", "rain", "--set", "rate=20:80")), ("gpt", ("--guidance", "1.5")), ("vae", ("--label", "rain"))],
+    [
+        ("lm", ("--label", "rain", "--set", "rate=20:80")),
+        ("gpt", ("--guidance", "1.5")),
+        ("vae", ("--label", "rain")),
+        ("frames", ("--label", "pistons:rain", "--guidance", "label=1.5")),
+    ],
 )
 def test_what_is_played_to_a_file_is_what_generate_writes(
     capfd: pytest.CaptureFixture[str], journey: Journey, tmp_path: Path, model: str, setting: tuple[str, ...]
@@ -85,6 +92,51 @@ def test_what_is_played_to_a_file_is_what_generate_writes(
     assert found.keys() == KEYS and found["audio_seconds"] == pytest.approx(0.77, abs=1e-4)
     assert found["underruns"] == 0 and found["changes"] == [] and not found["interrupted"]
     assert 0 < found["first_audio_ms"] <= 1000 * found["seconds"] and found["real_time_factor"] > 0
+
+
+def test_frames_are_played_through_a_vocoder_as_they_are_generated(
+    capfd: pytest.CaptureFixture[str], journey: Journey, tmp_path: Path
+) -> None:
+    asked = (journey.frames, "--vocoder", journey.vocoder, "--bridge", "magnitude", "--seconds", 0.77, "--seed", 3)
+    _json(capfd, "generate", *asked, "--to", tmp_path / "offline.wav")
+    _json(capfd, "play", *asked, "--to", tmp_path / "live.wav")
+    assert (tmp_path / "live.wav").read_bytes() == (tmp_path / "offline.wav").read_bytes()
+    assert run(["play", str(journey.frames), "--vocoder", str(journey.vocoder), "--to", str(tmp_path / "no.wav")]) == 2
+    assert "name a bridge" in capfd.readouterr().err and not (tmp_path / "no.wav").exists()
+
+
+def test_what_is_turned_while_frames_are_made_is_heard_in_them(journey: Journey) -> None:
+    lm = load_generator(journey.frames)
+    assert isinstance(lm, FrameLM)
+    asked = course(lm.schema, label="pistons", settings=(), seconds=0.4, frame_rate=22_050 / 256)
+    heard: dict[str, torch.Tensor] = {}
+    for turn in ("none", "choose", "heat"):
+        knobs = Knobs(lm.schema, asked, sampling=Sampling())
+        pieces = sound_of(lm, _Shown(), knobs, seconds=0.4, seed=1)
+        first = next(pieces)
+        if turn == "choose":
+            knobs.choose("rain")
+        elif turn == "heat":
+            knobs.heat(0.2)
+        heard[turn] = torch.cat([first, *pieces])
+    for turn in ("choose", "heat"):
+        differs = heard[turn] != heard["none"]
+        assert not differs[: 4 * 256].any() and differs[4 * 256 :].any()
+
+
+class _Shown:
+    """A vocoder through which every sample of a hop is the level of one band."""
+
+    picture = MEL_PRESETS["wide"]
+
+    def stream(self) -> "_Shown":
+        return self
+
+    def push(self, frames: torch.Tensor) -> torch.Tensor:
+        return frames[40].repeat_interleave(self.picture.hop)
+
+    def flush(self) -> torch.Tensor:
+        return torch.zeros(0)
 
 
 @pytest.mark.parametrize("name", ["mulaw", "codec", "grid_codec", "alm", "alm_stage2"])

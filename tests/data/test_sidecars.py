@@ -12,6 +12,7 @@ from smalti.core import DataError, ParameterError
 from smalti.data import Manifest, prepare
 from smalti.data.prepare import PrepareChoices
 from smalti.data.sidecars import read_sidecar
+from smalti.data.textures import textures
 from smalti.data.token_clips import TokenClips
 from smalti.store import TokenStore
 from smalti.systems.mulaw import MuLaw
@@ -133,3 +134,32 @@ def test_a_value_that_a_model_has_not_heard_is_refused_by_its_path(tmp_path: Pat
     (tmp_path / "m.csv").write_text("path,label,force\na.wav,wind,1\nc.wav,wind,4\n")
     with pytest.raises(ParameterError, match=r"c\.wav: wind\.force=4 is outside 1…3"):
         Manifest.read(tmp_path / "m.csv").conditions(schema)
+
+
+def test_what_moves_in_a_folder_of_textures_goes_with_it_to_another_place(tmp_path: Path) -> None:
+    textures(tmp_path / "söunds", clips=4, seconds=0.4, kinds=["rain"], sample_rate=RATE, moving=0.5)
+    prepare(tmp_path / "söunds", tmp_path / "else where" / "m.csv", choices=PrepareChoices(hold_out=0.5))
+    source, copy = Manifest.read(tmp_path / "söunds"), Manifest.read(tmp_path / "else where" / "m.csv")
+    assert copy.schema() == source.schema() and copy.declared() == source.declared()
+    assert np.array_equal(copy.values("rate"), source.values("rate"))
+    widths: list[float] = []
+    for own, other in zip(source.table["path"].to_pylist(), copy.table["path"].to_pylist(), strict=True):
+        wanted, found = source.track(own)["rate"], copy.track(other)["rate"]
+        assert found[0] == wanted[0] and np.array_equal(found[1], wanted[1])
+        widths.append(float(np.ptp(found[1])))
+    assert max(widths) > 0
+
+
+@pytest.mark.parametrize("features", ["specvqgan", "matpac"])
+def test_pictures_keep_what_moves_in_their_recordings(tmp_path: Path, features: str) -> None:
+    beside(sound(tmp_path / "in" / "wind" / "a.wav"))
+    sound(tmp_path / "in" / "wind" / "b.wav")
+    drawn = PrepareChoices(features=features, features_to=tmp_path / "pictures")
+    prepare(tmp_path / "in", tmp_path / "m.csv", choices=drawn)
+    manifest = Manifest.read(tmp_path / "m.csv")
+    rows = manifest.table.to_pylist()
+    assert [row["path"].endswith(".npy") for row in rows] == [True, True] and "moves" not in rows[0]
+    rate, course = manifest.track(rows[0]["path"])["force"]
+    assert rate == FPS and (course[0], course[-1]) == (3.0, 1.0) and manifest.track(rows[1]["path"]) == {}
+    assert rows[0]["force"] == pytest.approx(2.0, abs=1e-3) and rows[1]["force"] is None
+    assert next((p.key, p.low, p.high) for p in manifest.schema().parameters) == ("wind.force", 1.0, 3.0)

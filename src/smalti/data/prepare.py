@@ -19,7 +19,7 @@ from smalti.data.given_codes import holds_codes, inspect_codes
 from smalti.data.given_pictures import PUBLISHED, read_cut_picture
 from smalti.data.log_mel_corpus import MATPAC, inspect_log_mel, write_list, write_log_mels
 from smalti.data.manifest import SCHEMA, TRACKS, Manifest, write_tracks
-from smalti.data.moving import Moving, with_sidecars
+from smalti.data.moving import Moving, moving, still, with_what_moves
 from smalti.data.picture_corpus import write_pictures
 from smalti.data.settled import settle, settle_notes, write_schema
 from smalti.data.sidecars import read_sidecar
@@ -130,6 +130,8 @@ def prepare(
     sources = [*learnt, *choices.validation]
     _require_choices(choices, sources)
     parts = _surveys(sources, corpus=corpus, workers=workers, max_bad=max_bad, progress=progress)
+    roots = [part.root for part in parts]
+    parts = [Survey(tuple(with_what_moves(part.good, part.root)), part.failed, part.root) for part in parts]
     if choices.features is not None:
         parts = [
             _drawn(part, _own_folder(choices.features_to, sources, part), choices.features, workers, progress)
@@ -146,15 +148,15 @@ def prepare(
         found = _joined(parts, manifest.parent)
         if choices.hold_out is not None:
             found = hold_out(found, choices.hold_out, group=choices.group, seed=choices.seed)
-        moving = with_sidecars(found.seen_from(manifest.parent))
-        if corpus == _SHEETS or choices.validation or moving.sidecars:
-            odd = _settle(moving, [part.root for part in parts], names, manifest.parent / SCHEMA)
+        all_moving = moving(found.seen_from(manifest.parent), good)
+        if corpus == _SHEETS or choices.validation or all_moving.sidecars or _are_declared(sources, corpus):
+            odd = _settle(all_moving, roots, names, manifest.parent / SCHEMA)
             notes += [_note(manifest, note) for note in odd]
         elif names:
             _name_labels(manifest.parent / SCHEMA, list(dict.fromkeys(names)))
-        if moving.sidecars:
-            write_tracks(manifest.parent / TRACKS, moving.tracks())
-        moving.manifest.write(manifest)
+        if all_moving.sidecars:
+            write_tracks(manifest.parent / TRACKS, all_moving.tracks())
+        all_moving.manifest.write(manifest)
         if choices.features == MATPAC:
             write_list(found, choices.features_to)
     return PrepareReport(
@@ -243,6 +245,14 @@ def _settle(moving: Moving, roots: Sequence[Path], labels: Sequence[str], path: 
     return [] if held_out is None else list(settle_notes(training, held_out, schema))
 
 
+def _are_declared(sources: Sequence[Path], corpus: str | None) -> bool:
+    """Whether a source is a folder whose own manifest comes with ranges; beside other recordings it may be anyone's."""
+    return any(
+        (source / SCHEMA).is_file() and (corpus == "manifest" or (corpus is None and holds_labelled_manifest(source)))
+        for source in sources
+    )
+
+
 def _require_choices(choices: PrepareChoices, sources: Sequence[Path]) -> None:
     if choices.validation and choices.hold_out is not None:
         raise ParameterError("found a share to hold out and sources that are; give one or the other")
@@ -269,7 +279,7 @@ def _own_folder(to: Path, sources: Sequence[Path], part: Survey) -> Path:
 
 def _joined(parts: Sequence[Survey], folder: Path) -> Manifest:
     """One manifest of all corpora; several as seen from the folder it will lie in."""
-    manifests = [Manifest.from_rows(part.good, part.root) for part in parts]
+    manifests = [Manifest.from_rows(still(part.good), part.root) for part in parts]
     return manifests[0] if len(manifests) == 1 else Manifest.joined(manifests, folder)
 
 

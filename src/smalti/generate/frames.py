@@ -49,7 +49,7 @@ def stream_frames(
     lm: FrameLM,
     condition_at: Callable[[int], Condition],
     *,
-    sampling: Sampling,
+    sampling: Sampling | Callable[[], Sampling],
     seeds: Sequence[int],
     prompt: Known | None = None,
     last: int | None = None,
@@ -59,12 +59,15 @@ def stream_frames(
     Args:
         condition_at: what is asked of a new frame (one frame, one row for each seed or one for all), asked in order: a
             live knob may answer anew.
+        sampling: asked anew for every frame, if it is a function; guidance may then move if it is not 1 at first.
         last: the last frame that `condition_at` knows; it holds for all frames behind it.
     """
     known = _prompt(lm, prompt, len(seeds))
     asked = asker(lm.schema, condition_at, batch=len(seeds), last=last)
     asked(0)
-    return _frames(lm, asked, sampling, [torch.Generator().manual_seed(seed) for seed in seeds], known)
+    now = sampling if callable(sampling) else lambda: sampling
+    guess = _guesser(lm, now, len(seeds))
+    return _frames(guess, asked, now, [torch.Generator().manual_seed(seed) for seed in seeds], known)
 
 
 def draw(
@@ -86,25 +89,25 @@ def draw(
 
 
 def _frames(
-    lm: FrameLM,
+    guess: Callable[[Tensor, Condition], FrameGuess],
     asked: Callable[[int], Condition],
-    sampling: Sampling,
+    sampling: Callable[[], Sampling],
     generators: list[torch.Generator],
     known: Tensor,
 ) -> Iterator[Tensor]:
-    guess = _guesser(lm, sampling, len(generators))
     heard = functional.pad(known, (1, 0), value=float("nan"))
     for frame in count():
-        heard = draw(guess(heard, asked(frame)), sampling, generators).cpu()
+        heard = draw(guess(heard, asked(frame)), sampling(), generators).cpu()
         yield heard[:, :, 0]
 
 
-def _guesser(lm: FrameLM, sampling: Sampling, batch: int) -> Callable[[Tensor, Condition], FrameGuess]:
+def _guesser(lm: FrameLM, sampling: Callable[[], Sampling], batch: int) -> Callable[[Tensor, Condition], FrameGuess]:
     """What is believed of the frame behind some; guidance pushes weights and means, spread is what was asked for."""
-    guidance = Guidance(sampling, lm.schema)
-    stepper = lm.stepper(guidance.times * batch)
+    first = Guidance(sampling(), lm.schema)
+    stepper = lm.stepper(first.times * batch)
 
     def guess(heard: Tensor, asked: Condition) -> FrameGuess:
+        guidance = first.at(sampling().guidance)
         told = guidance.asked(asked).held(guidance.times * batch, heard.shape[2])
         found = stepper.step(heard.repeat(guidance.times, 1, 1), told).at(slice(-1, None))
         deviations = found.items(slice(0, batch)).deviations

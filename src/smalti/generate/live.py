@@ -17,7 +17,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from smalti.core import Condition, DecoderStream, ParameterError, Schema, TokenSpec
-from smalti.features import VocoderStream
+from smalti.features import MelSettings, VocoderStream
 from smalti.generate.morphs import parse_labels
 from smalti.generate.sampling import Sampling
 from smalti.generate.trajectories import COURSES, Setting, condition
@@ -252,9 +252,9 @@ def _endless(what: str, remedy: str) -> ParameterError:
     )
 
 
-def block_frames(spec: TokenSpec) -> int:
-    """Frames of codes that are decoded at once wherever sound is generated, so that streamed equals written."""
-    return max(1, round(_BLOCK * spec.frame_rate))
+def block_frames(spec: TokenSpec | MelSettings) -> int:
+    """Frames that are made audible at once wherever sound is generated, so that streamed equals written."""
+    return max(1, round(_BLOCK * (spec.sample_rate / spec.hop)))
 
 
 def sound_stream(

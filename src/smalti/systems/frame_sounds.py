@@ -48,7 +48,7 @@ def frame_sounds(
     for path in paths:
         if path.suffix == _TOKENS:
             raise ParameterError(f"{shown(path)}: this model makes frames and no tokens; name a .wav or {FRAMES}")
-    vocoder = _vocoder(lm.picture, named)
+    vocoder = vocoder_of(lm.picture, named)
     frames = generate_frames(lm, asked, sampling=sampling, seeds=seeds, prompt=prompt)
     samples += 0 if prompt is None else prompt.shape[2] * lm.picture.hop
     for item, path in zip(frames, paths, strict=True):
@@ -74,7 +74,13 @@ def frames_of(audio: Audio, picture: MelSettings) -> Float[Tensor, "1 band frame
     return hop_by_hop(audio.samples, picture)[:, :, :whole]
 
 
-def _vocoder(picture: MelSettings, named: Heard) -> Vocoder:
+def vocoder_of(picture: MelSettings, named: Heard) -> Vocoder:
+    """What frames of a picture are heard through: the vocoder that is named, without one Griffin-Lim.
+
+    Raises:
+        SpecError: if the vocoder's pictures are others and no bridge is named.
+        StoreError: if its run cannot be opened.
+    """
     if named.vocoder is None:
         return GriffinLimVocoder(picture)
     vocoder = load_vocoder(named.vocoder)

@@ -11,8 +11,9 @@ from pathlib import Path
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.core import Codec, ParameterError, QuickCodec, SpecError, TokenLM
-from smalti.generate import Knobs, Sampling, block_frames, course, parse_setting, sound_stream, stream
+from smalti.core import Codec, MaskedLM, ParameterError, QuickCodec, SpecError, TokenLM, TokenSpec
+from smalti.features import FrameLM, MelSettings, QuickVocoder, Vocoder
+from smalti.generate import Knobs, Sampling, block_frames, course, parse_setting, sound_stream, stream, stream_frames
 from smalti.play import (
     Controls,
     FileOutput,
@@ -26,8 +27,9 @@ from smalti.play import (
     listening,
 )
 from smalti.play import play as play_pieces
+from smalti.systems.frame_sounds import vocoder_of
 from smalti.systems.hearing import RunName, heard_as
-from smalti.systems.registry import TOKENIZER, find_run, load_codec_of, load_language_model
+from smalti.systems.registry import TOKENIZER, find_run, load_codec_of, load_generator
 from smalti.transcode import decoder_stream
 
 _KEYBOARD, _OUT = 0, 1  # file descriptors: stdin may be wrapped, and stdout is kept for results
@@ -115,7 +117,7 @@ def play(
     """Hear a language model while it makes sound; unless it is quick, the samples are those that `generate` writes.
 
     Args:
-        run: a language model's run folder or shipped name, maybe with a vocoder for its codec.
+        run: a language model's run folder or shipped name, maybe with a vocoder for its codec or its frames.
         to: `sound` for the sound card, `-` for a WAV stream on standard output, `null` for a device that only keeps
             the time; or a file's name.
         label: class of sound at first; None asks for none.
@@ -126,22 +128,19 @@ def play(
         live: how it is heard and steered.
     Raises:
         ParameterError: for what cannot be asked, a port that cannot be had, or a sound card that is not there.
-        SpecError: if the model fills gaps, or its codec is another.
+        SpecError: if the model fills gaps, or its codec or vocoder is another.
         StoreError: if run or target cannot be used.
     """
-    folder = find_run(run)
-    lm = load_language_model(folder)
-    if not isinstance(lm, TokenLM):
-        raise SpecError(f"{folder} fills gaps in a sound that is there, wanted a model that continues one")
-    codec, spec = load_codec_of(heard_as(run).of(folder / TOKENIZER), lm.spec), lm.spec
+    lm, decoder = _opened(run)
+    spec = _clock(lm)
+    frame_rate = spec.sample_rate / spec.hop
     written = [parse_setting(text) for text in settings]
-    asked = course(lm.schema, label=label, settings=written, seconds=seconds, frame_rate=spec.frame_rate)
-    glide = live.glide * spec.frame_rate
-    knobs = Knobs(lm.schema, asked, sampling=sampling, glide=glide)
+    asked = course(lm.schema, label=label, settings=written, seconds=seconds, frame_rate=frame_rate)
+    knobs = Knobs(lm.schema, asked, sampling=sampling, glide=live.glide * frame_rate)
     output = output_of(to)
     quick = live.quick or (live.quick is None and not isinstance(output, FileOutput))
-    codec = codec.quick() if quick and isinstance(codec, QuickCodec) else codec
-    pieces = sound_of(lm, codec, knobs, seconds=seconds, seed=seed)
+    decoder = decoder.quick() if quick and isinstance(decoder, QuickCodec | QuickVocoder) else decoder
+    pieces = sound_of(lm, decoder, knobs, seconds=seconds, seed=seed)
     sound = SoundQueue(
         ahead=round(live.ahead / 1000 * spec.sample_rate), heard=lambda taken: knobs.hear(taken / spec.hop)
     )
@@ -161,30 +160,34 @@ def play(
         real_time_factor=played.working / heard if heard else None,
         first_audio_ms=None if played.first_audio is None else 1000 * played.first_audio,
         underruns=played.underruns,
-        changes=tuple(_changes(knobs, 1 / spec.frame_rate)),
+        changes=tuple(_changes(knobs, 1 / frame_rate)),
         refused=controls.refused,
         interrupted=played.interrupted,
     )
 
 
 def sound_of(
-    lm: TokenLM, codec: Codec, knobs: Knobs, *, seconds: float | None, seed: int
+    lm: TokenLM | FrameLM, decoder: Codec | Vocoder, knobs: Knobs, *, seconds: float | None, seed: int
 ) -> Iterator[Float[Tensor, " _"]]:
     """The sound that a model makes of what its knobs ask, piece by piece, as it is wanted.
 
     Args:
         lm: that continues.
-        codec: of its tokens.
+        decoder: the codec of its tokens, or a vocoder of its frames.
         knobs: its own.
         seconds: length; None for no end.
         seed: of the dice.
     """
-    spec = lm.spec
-    frames = None if seconds is None else math.ceil(seconds * spec.frame_rate - 1e-6)
+    spec = _clock(lm)
+    frames = None if seconds is None else math.ceil(seconds * (spec.sample_rate / spec.hop) - 1e-6)
     samples = None if seconds is None else round(seconds * spec.sample_rate)
     last = None if frames is None else frames - 1
-    codes = stream(lm, knobs.condition_at, sampling=knobs.sampling, seeds=[seed], last=last)
-    return sound_stream(islice(codes, frames), decoder_stream(codec), block=block_frames(spec), samples=samples)
+    if isinstance(lm, FrameLM):
+        made = stream_frames(lm, knobs.condition_at, sampling=knobs.sampling, seeds=[seed], last=last)
+    else:
+        made = stream(lm, knobs.condition_at, sampling=knobs.sampling, seeds=[seed], last=last)
+    heard = decoder.stream() if isinstance(decoder, Vocoder) else decoder_stream(decoder)
+    return sound_stream(islice(made, frames), heard, block=block_frames(spec), samples=samples)
 
 
 def output_of(to: str) -> Output:
@@ -202,6 +205,22 @@ def output_of(to: str) -> Output:
             return StandardOutput(os.fdopen(_OUT, "wb", closefd=False))
         case _:
             return FileOutput(Path(to))
+
+
+def _opened(run: RunName) -> tuple[TokenLM | FrameLM, Codec | Vocoder]:
+    """A model that continues sounds, and what makes its tokens or frames audible."""
+    folder, named = find_run(run), heard_as(run)
+    lm = load_generator(folder)
+    if isinstance(lm, FrameLM):
+        return lm, vocoder_of(lm.picture, named)
+    if isinstance(lm, MaskedLM):
+        raise SpecError(f"{folder} fills gaps in a sound that is there, wanted a model that continues one")
+    return lm, load_codec_of(named.of(folder / TOKENIZER), lm.spec)
+
+
+def _clock(lm: TokenLM | FrameLM) -> TokenSpec | MelSettings:
+    """What says the model's rate and the samples of its frames."""
+    return lm.picture if isinstance(lm, FrameLM) else lm.spec
 
 
 def _changes(knobs: Knobs, frame: float) -> Iterator[Change]:

@@ -1,15 +1,19 @@
-"""What a language model is held against, out of a manifest: real clips of both splits, and their tokens."""
+"""What a language model is held against, out of a manifest: real clips of both splits, and their tokens.
+
+Of a `.dac` file the codes are taken as they are, and its sound is what the codec makes of them, as loud as it learnt.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.audio import read
-from smalti.core import Audio, Codec, LanguageModel, Schema
+from smalti.core import Audio, Codec, LanguageModel, Schema, Tokens
+from smalti.data.given_codes import holds_codes, inspect_codes, read_codes
 from smalti.data.manifest import Manifest
 from smalti.evaluate import ConditionedCodes, LabelledClip, References
 from smalti.store import TokenStore
@@ -28,15 +32,15 @@ def references_of(manifest: Manifest, lm: LanguageModel, codec: Codec, *, tokens
         codec: hears them.
         tokens: a store of the same recordings; all of its tokens are taken. None encodes the clips.
     Raises:
-        DataError, StoreError: if a split, a recording or the store cannot be read.
+        DataError, StoreError: if a split, a recording or the store cannot be read, or codes cannot be the codec's.
     """
     training, held_out = (_evenly(manifest.split(name)) for name in (TRAIN, TEST))
     heard, unheard = _labelled(training, codec), _labelled(held_out, codec)
     if tokens is not None:
         known, new = stored_codes(manifest, TokenStore.open(tokens), lm.schema)
     else:
-        known = [_codes(codec, clip) for clip in heard]
-        new = _told([_codes(codec, clip) for clip in unheard], held_out, lm.schema)
+        known = _codes(training, codec, heard)
+        new = _told(_codes(held_out, codec, unheard), held_out, lm.schema)
     return References(training=heard, held_out=unheard, training_codes=known, held_out_codes=new)
 
 
@@ -70,9 +74,25 @@ def _evenly(manifest: Manifest) -> Manifest:
 
 
 def _labelled(manifest: Manifest, codec: Codec) -> Sequence[LabelledClip]:
-    sounds = [read(path, sample_rate=codec.spec.sample_rate).samples[0] for path in manifest.paths()]
+    sounds = [_sound(path, codec) for path in manifest.paths()]
     return [LabelledClip(*pair) for pair in zip(sounds, manifest.labels(), strict=True)]
 
 
-def _codes(codec: Codec, clip: LabelledClip) -> Int64[Tensor, "codebook frame"]:
-    return codec.encode(Audio.single(clip.samples, codec.spec.sample_rate)).codes[0]
+@torch.no_grad()
+def _sound(path: Path, codec: Codec) -> Float[Tensor, " sample"]:
+    if not holds_codes(path):
+        return read(path, sample_rate=codec.spec.sample_rate).samples[0]
+    samples = round(inspect_codes(path).seconds * codec.spec.sample_rate)
+    codes = read_codes(path, codec.spec, samples=samples)
+    return codec.decode(Tokens(codes[None], codec.spec, torch.tensor([samples]))).samples[0].cpu()
+
+
+def _codes(manifest: Manifest, codec: Codec, clips: Sequence[LabelledClip]) -> list[Int64[Tensor, "codebook _"]]:
+    """Codes of every row: those of a file of codes, or of its sound."""
+    found: list[Tensor] = []
+    for path, clip in zip(manifest.paths(), clips, strict=True):
+        if holds_codes(path):
+            found.append(read_codes(path, codec.spec, samples=len(clip.samples)))
+        else:
+            found.append(codec.encode(Audio.single(clip.samples, codec.spec.sample_rate)).codes[0])
+    return found
