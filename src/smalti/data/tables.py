@@ -20,6 +20,7 @@ INTEGERS = ("sample_rate", "channels")
 _compute: Any = pyarrow.compute  # its functions are made at run time
 _ALIASES = {"samplerate": "sample_rate"}
 _IN_MEMORY = 2**23  # bytes of a table that need no file behind them
+_MOST_GROWTH = 200  # times that packed bytes may become
 _BLOCK = 2**20  # bytes of CSV parsed at once
 
 
@@ -49,6 +50,9 @@ def read_table(path: Path, *, required: tuple[str, ...] = ("path",)) -> pa.Table
 
 def _parquet(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     file = pq.ParquetFile(path, memory_map=True)
+    grown = sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
+    if grown > max(_MOST_GROWTH * path.stat().st_size, _IN_MEMORY):
+        raise DataError(f"would unpack to {grown} bytes, {_MOST_GROWTH} times its size and more; write it as CSV")
     schema = pa.schema([(_ALIASES.get(f.name, f.name), _settle(f.name, f.type)) for f in file.schema_arrow])
     return schema, file.iter_batches(batch_size=2**16)
 

@@ -408,7 +408,9 @@ def prove_s3(folder: Path, *, hostile: Sequence[str] = HOSTILE_NAMES) -> None:
 def _reads_nothing(root: Path, name: str, secret: Path) -> None:
     """A manifest as a table, a list as JSON, and a sheet, each of one name."""
     manifest = root / "manifest.parquet"
-    pq.write_table(pa.table({"path": [name]}), manifest)
+    seconds = len(SAMPLES) / RATE
+    facts = {"path": [name], "seconds": [seconds], "sample_rate": [RATE], "channels": [1]}
+    pq.write_table(pa.table(facts), manifest)
     (root / "list.json").write_text(json.dumps([name]))
     (root / "sheet.csv").write_text(f"Full File Name,Class Name\n{json.dumps(name)},a\n", errors="replace")
     out = root / "out"
@@ -524,7 +526,7 @@ PLANTS = [
     Plant(
         "S2",
         "the longest text",
-        lambda monkeypatch: monkeypatch.setattr(texts, "_MOST_BYTES", 1 << 40),
+        lambda monkeypatch: monkeypatch.setattr(texts, "_MOST_BYTES", 1 << 28),
         lambda folder: prove_s2(_sounds(folder), folder, only=["long.json"]),
     ),
     Plant(
