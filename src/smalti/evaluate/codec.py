@@ -27,7 +27,7 @@ from smalti.nn.threads import spread
 from smalti.quantize import codebook_usage, perplexity
 
 Clip = tuple[str, Audio]
-_MOST_SECONDS = 60  # of sound heard together, unless one clip alone is longer
+_MOST_SECONDS = 20  # of sound heard together, unless one clip alone is longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def evaluate_codec(
 
     Args:
         codec: any codec.
-        clips: names and audio of one row each at the codec's rate; read once, `batch` at a time and about a minute.
+        clips: names and audio of one row each at the codec's rate; read once, `batch` or about 20 s at a time.
         labels: of some or all names.
         peers: other codecs to hear on the same clips, such as {"opus_6k": opus_peer(6000)}.
         batch: clips encoded together.

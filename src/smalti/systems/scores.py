@@ -25,7 +25,7 @@ _OPUS = {"opus_6k": 6000, "opus_8k": 8000}  # bit/s
 def score_codec(run: RunName, data: Path, *, split: str = "", progress: Progress = no_progress) -> dict[str, Any]:
     """Scores of a codec on recordings, beside Opus at 6 and 8 kbit/s; recordings that cannot be read are listed.
 
-    Of a recording longer than a minute, each minute is heard anew; its distances are their means.
+    A recording longer than 20 s is heard anew every 20 s; its distances are means over these pieces.
 
     Args:
         run: a codec's run folder or shipped name, maybe with a rate or a vocoder.

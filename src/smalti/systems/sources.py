@@ -8,7 +8,7 @@ from smalti.audio import blocks, inspect, read
 from smalti.core import Audio, DataError
 from smalti.data.manifest import Manifest
 
-_PIECE_SECONDS = 60
+_PIECE_SECONDS = 20
 
 
 def held_rows(manifest: Manifest, split: str = "") -> Manifest:
@@ -31,7 +31,7 @@ def sounds(manifest: Manifest, sample_rate: int, failed: list[dict[str, str]]) -
 
 
 def sound_pieces(manifest: Manifest, sample_rate: int, failed: list[dict[str, str]]) -> Iterator[tuple[int, Audio]]:
-    """The same a minute at a time, so that an hour needs no more memory: a long recording comes in several pieces."""
+    """The same 20 s at a time, so that an hour needs no more memory: a long recording comes in several pieces."""
     for row, path in enumerate(manifest.paths()):
         try:
             source = blocks(path, sample_rate=sample_rate, block_seconds=_PIECE_SECONDS)
