@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from faults.malformed_files import SHARED
-from faults.proofs import recordings
+from faults.proofs import recordings, words
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +67,43 @@ def test_what_is_hardly_sound_becomes_finite_or_is_refused(codecs, tmp_path):
 @pytest.mark.row("B4")
 def test_what_is_hardly_sound_becomes_finite_or_is_refused_by_every_codec(learnt, tmp_path):
     recordings.prove_b4(learnt, tmp_path)
+
+
+@pytest.mark.row("B5")
+def test_every_slip_in_settings_is_told_with_its_line(tmp_path):
+    words.prove_b5(tmp_path)
+
+
+@pytest.mark.row("B6")
+def test_codes_that_cannot_be_never_reach_a_codec(codecs):
+    words.prove_b6_codes(codecs["mulaw"])
+
+
+@pytest.mark.faults
+@pytest.mark.row("B6")
+@pytest.mark.parametrize("name", ["codec", "grid_codec", "alm", "alm_stage2", "dac"])
+def test_codes_that_cannot_be_never_reach_any_codec(learnt, name):
+    words.prove_b6_codes(learnt[name])
+
+
+@pytest.mark.row("B6")
+def test_codes_of_another_kind_are_no_tokens():
+    words.prove_b6_floats()
+
+
+@pytest.mark.faults
+@pytest.mark.row("B6")
+def test_what_cannot_be_decoded_or_asked_is_refused_before_a_net_runs(learnt, journey, tmp_path):
+    dac, out = learnt["dac"], ["--to", tmp_path / "out.wav"]
+    told = {
+        "another tokenizer": ["another tokenizer", "ffff", dac.spec.tokenizer[:8]],
+        "code beyond": [str(dac.spec.vocab)],
+        "levels": [str(2 * dac.spec.codebooks)],
+    }
+    files = words.hostile_tokens(dac, tmp_path)
+    cases = {name: (["decode", journey.dac, files[name], *out], wanted) for name, wanted in told.items()}
+    asked = ["generate", journey.lm, "--seconds", "1", *out]
+    cases["an unknown label"] = ([*asked, "--label", "pistonz"], ["pistonz", "did you mean 'pistons'"])
+    cases["a value out of range"] = ([*asked, "--label", "pistons", "--set", "rate=999"], ["rate=999", "outside"])
+    cases["an unknown parameter"] = ([*asked, "--label", "pistons", "--set", "rat=2"], ["rat", "did you mean 'rate'"])
+    words.prove_b6_commands(cases)

@@ -286,15 +286,6 @@ def hardly_sound(rate: int, hop: int) -> dict[str, np.ndarray]:
     }
 
 
-def prove_b4_silence(codec: Codec, name: str, *, dbfs: float = -60.0) -> None:
-    """Silence through a trained codec stays silence."""
-    rate = codec.spec.sample_rate
-    decoded = codec.decode(codec.encode(Audio.single(torch.zeros(2 * rate), rate))).samples
-    level = 20 * math.log10(max(float(decoded.square().mean().sqrt()), 1e-9))
-    assert level < dbfs, f"silence comes out at {level:.1f} dBFS"
-    figure("B4", f"silence through {name}: {level:.0f} dBFS")
-
-
 def _own(folder: Path) -> None:
     prove_b1(dict([*own_cases(folder / "files").items()][:20]), folder)
 
