@@ -6,6 +6,7 @@ error, and how far a level moves from frame to frame, beside those of the true c
 of a frame, early and late. About ten CPU minutes.
 """
 
+import argparse
 import itertools
 import sys
 import tempfile
@@ -29,7 +30,6 @@ from smalti.systems.training import train
 
 KINDS = {"pistons": "rate", "wind": "strength", "rain": "rate"}
 PICTURE, SECONDS, EACH, LATE = MEL_PRESETS["wide"], 4.0, 3, 2000
-STEPS = 500
 
 
 def held_out(manifest: Manifest, kind: str) -> dict[float, list[Path]]:
@@ -83,15 +83,20 @@ def milliseconds(lm: FrameLM, batch: int) -> list[float]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=500, help="that each head learns")
+    parser.add_argument("--clips", type=int, default=210, help="of each kind")
+    asked = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        textures(place / "sounds", clips=210, seconds=SECONDS, kinds=[*KINDS], seed=1)
+        textures(place / "sounds", clips=asked.clips, seconds=SECONDS, kinds=[*KINDS], seed=1)
         test = Manifest.read(place / "sounds").split("test")
         for kind in KINDS:
             report("true frames", kind, {value: true(paths) for value, paths in held_out(test, kind).items()})
         for head in ("mixture", "regression"):
-            settings = [f"model.head={head}", f"train.steps={STEPS}", "train.average=0.98", f"cadence.evaluate={STEPS}"]
+            settings = [f"model.head={head}", f"train.steps={asked.steps}", "train.average=0.98"]
+            settings.append(f"cadence.evaluate={asked.steps}")
             train("melformer/tiny", data=place / "sounds", out=place / head, overrides=settings, progress=False)
             lm = load(place / head)
             assert isinstance(lm, FrameLM)

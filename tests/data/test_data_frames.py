@@ -101,6 +101,22 @@ def test_a_sheet_without_its_columns_names_the_nearest(tmp_path: Path) -> None:
         prepared(tmp_path)
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_sheet_that_is_set_apart_by_other_marks_is_told_so(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "sheet.csv").write_text(mark.join(("Full File Name", "Class Name")) + f"\na.wav{mark}Wind\n")
+    with pytest.raises(DataError, match=r"set apart by '(;|\\t)', wanted commas; save it so, or as \.xlsx"):
+        prepare(tmp_path / "sheet.csv", tmp_path / "m.csv", corpus="syntex")
+
+
+def test_a_workbook_that_is_none_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    (tmp_path / "sheet.xlsx").write_bytes(b"PK\3\4 and nothing else")
+    with pytest.raises(DataError, match=r"sheet\.xlsx: cannot be read as an Excel sheet"):
+        prepare(tmp_path / "sheet.xlsx", tmp_path / "m.csv", corpus="syntex")
+    with pytest.raises(DataError, match=r"is no folder; name one that holds recordings, or say whose list it is"):
+        prepare(tmp_path / "sheet.xlsx", tmp_path / "m.csv")
+
+
 def test_values_outside_what_is_learnt_from_are_refused_by_their_file(tmp_path: Path) -> None:
     lay_out(tmp_path, valid="w3.wav,Wind,0.9\n")
     with pytest.raises(DataError, match=r"w3\.wav has Wind\.rate_exp=0\.9, wanted 0\.2…0\.8"):

@@ -8,8 +8,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from journey import TINY_LM
 from smalti.cli import run
 from smalti.core import Audio, StoreError
+from smalti.data.textures import textures
 from smalti.store import sha256
 from smalti.systems import load_codec
 from smalti.systems.dac import DAC
@@ -217,3 +219,28 @@ def test_the_words_beside_a_file_tell_the_rate_and_bear_no_other(tmp_path: Path)
     (folder / "config.json").write_text(json.dumps({**words, "sampling_rate": "fast"}))
     with pytest.raises(StoreError, match="says sampling_rate 'fast', wanted a number of Hz"):
         import_weights("dac", folder, to=tmp_path / "other")
+
+
+def test_from_a_checkpoint_by_way_of_dac_files_to_a_model_that_sounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    textures(tmp_path / "sounds", clips=6, seconds=0.3, kinds=["rain"], sample_rate=16_000)
+    weights = file_of(theirs("16khz", NARROW | {"codebook_size": 1024}), "pickled", tmp_path)
+    assert run(["import", "dac", str(weights), "--to", "dac run"]) == 0
+    rows = ["Full File Name,Class Name,wetness"]
+    (tmp_path / "coded").mkdir()
+    for number, path in enumerate(sorted((tmp_path / "sounds").rglob("*.flac"))):
+        assert run(["encode", "dac run", str(path), "--to", f"coded/{number} ü.dac"]) == 0
+        rows.append(f"{number} ü.dac,Regen,{number % 2}")
+    (tmp_path / "coded.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    prepared = ["prepare", "coded.csv", "--corpus", "syntex", "--hold-out", "0.4", "--to", "coded/manifest.csv"]
+    assert run(prepared) == 0
+    assert run(["encode", "dac run", "codebooks=2", "--data", "coded/manifest.csv", "--to", "tokens"]) == 0
+    assert run(["train", "synthformer/tiny", "--data", "tokens", "--out", "model", *TINY_LM]) == 0
+    asked = ["--label", "Regen", "--set", "wetness=0:1", "--seconds", "0.3"]
+    assert run(["generate", "model", *asked, "--to", "regen.wav"]) == 0
+    capsys.readouterr()
+    scored = ["evaluate", "generation", "model", "--data", "coded/manifest.csv", "--seconds", "0.3", "--clips", "2"]
+    assert run([*scored, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bits_per_token"]["model"] > 0

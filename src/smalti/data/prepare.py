@@ -296,7 +296,9 @@ def _rows(source: Path, corpus: str | None, *, workers: int, max_bad: float) -> 
     if workers < 1 or not 0 <= max_bad <= 1:
         raise ParameterError(f"workers={workers}, max_bad={max_bad:g}; give at least 1 worker and a share in 0…1")
     if not source.exists():
-        raise DataError(f"{shown(source)}: is not there; name a folder that holds recordings")
+        raise DataError(
+            f"{shown(source)}: is not there; name a folder that holds recordings, or a list of them that is"
+        )
     try:
         read = CORPORA[corpus or ("manifest" if holds_labelled_manifest(source) else "folders")]
         rows = {(path := str(PurePosixPath(row["path"]))): row | {"path": path} for row in reversed(read(source))}

@@ -41,6 +41,9 @@ def save_index(folder: Path, index: Index) -> None:
     write_bytes(folder / INDEX, signed_json({"version": _VERSION, **asdict(index)}))
 
 
+_NO_STORE = "is no token store; name one, or make one of recordings (smalti encode CODEC --data MANIFEST --to STORE)"
+
+
 def load_index(folder: Path) -> Index:
     """Read index.json and check every byte of it.
 
@@ -52,7 +55,7 @@ def load_index(folder: Path) -> Index:
         data = path.read_bytes()
     except OSError:
         began = any(folder.glob("shard-*.safetensors"))
-        reason = "is unfinished; run the same encode command again" if began else "is no token store; name its folder"
+        reason = "is unfinished; run the same encode command again" if began else _NO_STORE
         raise StoreError(f"{folder} {reason}") from None
     try:
         return _parse(data)

@@ -55,7 +55,9 @@ def recordings(folder: Path) -> list[str]:
         DataError: if it is no folder.
     """
     if not folder.is_dir():
-        raise DataError(f"{shown(folder)}: is no folder; name one that holds recordings")
+        raise DataError(
+            f"{shown(folder)}: is no folder; name one that holds recordings, or say whose list it is (--corpus)"
+        )
     found: list[str] = []
     for here, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and not is_recording(Path(here, name))]

@@ -19,6 +19,8 @@ from smalti.data.corpora.rows import csv_rows
 
 FILE, CLASS = "Full File Name", "Class Name"
 _MOST_UNPACKED, _MOST_CELLS = 32 << 20, 2_000_000
+# what openpyxl meets in a file that is damaged or something else; a SyntaxError is one of its XML
+_NO_EXCEL = (OSError, EOFError, ValueError, KeyError, AttributeError, SyntaxError, zipfile.BadZipFile, zlib.error)
 _NONE = frozenset(("", "nan", "none", "null"))  # how programs write that a cell is empty
 
 
@@ -88,7 +90,7 @@ def _excel(path: Path) -> Iterable[dict[str, Any]]:
         _refuse_bombs(path)
         sheet: Any = load_workbook(path, read_only=True, data_only=True).active
         names, *values = _within_limits(path, sheet.iter_rows(values_only=True))
-    except (OSError, ValueError, KeyError, AttributeError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
+    except _NO_EXCEL as error:
         raise DataError(f"{shown(path)}: cannot be read as an Excel sheet ({error}); save it as CSV") from error
     named = [(place, name) for place, name in enumerate(names) if name is not None]
     return [{str(name): row[place] for place, name in named} for row in values]
@@ -113,6 +115,13 @@ def _within_limits(path: Path, rows: Iterable[tuple[Any, ...]]) -> Iterator[tupl
         yield row
 
 
+def _remedy(wanted: str, names: list[str]) -> str:
+    apart = next((mark for mark in (";", "\t") if len(names) == 1 and mark in names[0]), None)
+    if apart is not None:
+        return f"its columns are set apart by {apart!r}, wanted commas; save it so, or as .xlsx"
+    return nearest(wanted, [_even(name) for name in names])
+
+
 def _empty(row: dict[str, Any]) -> bool:
     return all(_cell(cell) is None for cell in row.values())
 
@@ -121,7 +130,7 @@ def _line(path: Path, number: int, row: dict[str, Any]) -> Line:
     names = [_even(str(name)) for name in row]
     for wanted in (FILE, CLASS):
         if wanted not in names:
-            raise DataError(f"{shown(path)}: has no column {wanted!r}, which names the clips; {nearest(wanted, names)}")
+            raise DataError(f"{shown(path)}: has no column {wanted!r}; {_remedy(wanted, list(row))}")
     if len(set(names)) < len(names):
         raise DataError(f"{shown(path)}: has two columns of one name; rename one")
     told = dict(zip(names, row.values(), strict=True))
