@@ -27,7 +27,9 @@ def _places(text: str) -> dict[tuple[str, ...], int]:
                 table = _names(header[1])
                 places.setdefault(table, number)
             elif value := _VALUE.match(line):
-                places.setdefault(table + _names(value[1]), number)
+                names = table + _names(value[1])
+                for depth in range(len(table) + 1, len(names) + 1):
+                    places.setdefault(names[:depth], number)
         quote = _open_quote(line, quote)
     return places
 

@@ -149,8 +149,9 @@ def prepare(
         if choices.hold_out is not None:
             found = hold_out(found, choices.hold_out, group=choices.group, seed=choices.seed)
         all_moving = moving(found.seen_from(manifest.parent), good)
-        if corpus == _SHEETS or choices.validation or all_moving.sidecars or _are_declared(sources, corpus):
-            odd = _settle(all_moving, roots, names, manifest.parent / SCHEMA)
+        moves_alone = all_moving.sidecars and len(sources) == 1
+        if corpus == _SHEETS or choices.validation or moves_alone or _are_declared(sources, corpus):
+            odd = _settle(all_moving, roots[: len(learnt)], names, manifest.parent / SCHEMA)
             notes += [_note(manifest, note) for note in odd]
         elif names:
             _name_labels(manifest.parent / SCHEMA, list(dict.fromkeys(names)))
@@ -232,9 +233,9 @@ def _note(path: Path, note: str) -> dict[str, str]:
 
 
 def _settle(moving: Moving, roots: Sequence[Path], labels: Sequence[str], path: Path) -> list[str]:
-    """Hold all recordings against what those learnt from, or the first schema.json of the sources, say; write that."""
+    """Hold all recordings against what those learnt from, or the schema.json of their only source, say; write that."""
     found = moving.manifest
-    declared = next((root for root in roots if (root / SCHEMA).is_file()), path.parent)
+    declared = roots[0] if len(roots) == 1 and (roots[0] / SCHEMA).is_file() else path.parent
     texts = found.table["split"].to_pylist() if "split" in found.table.column_names else [None] * found.rows
     learnt = np.array([split in LEARNT for split in texts])
     training = Manifest(found.select(learnt).table, declared)
@@ -246,11 +247,10 @@ def _settle(moving: Moving, roots: Sequence[Path], labels: Sequence[str], path: 
 
 
 def _are_declared(sources: Sequence[Path], corpus: str | None) -> bool:
-    """Whether a source is a folder whose own manifest comes with ranges; beside other recordings it may be anyone's."""
-    return any(
-        (source / SCHEMA).is_file() and (corpus == "manifest" or (corpus is None and holds_labelled_manifest(source)))
-        for source in sources
-    )
+    """Whether they are one folder whose own manifest comes with ranges; beside other recordings these are not all."""
+    alone = sources[0]
+    told = corpus == "manifest" or (corpus is None and holds_labelled_manifest(alone))
+    return len(sources) == 1 and (alone / SCHEMA).is_file() and told
 
 
 def _require_choices(choices: PrepareChoices, sources: Sequence[Path]) -> None:
