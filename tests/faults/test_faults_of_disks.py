@@ -48,9 +48,9 @@ def test_a_disk_that_fills_while_exporting_is_told_at_every_write(codec, tmp_pat
 @pytest.mark.faults
 @pytest.mark.row("F5")
 @pytest.mark.parametrize("suffix", ["smt", "dac"])
-def test_a_disk_that_fills_while_one_recording_is_tokenised_is_told_at_every_write(sounds, tmp_path, suffix):
-    clip = next(sounds.rglob("*.flac"))
-    disks.prove_f5(lambda target: ["encode", "mulaw", clip, "--to", f"{target}.{suffix}"], tmp_path)
+def test_a_disk_that_fills_while_one_recording_is_tokenised_is_told_at_every_write(sounds, journey, tmp_path, suffix):
+    clip, codec = next(sounds.rglob("*.flac")), journey.dac if suffix == "dac" else "mulaw"
+    disks.prove_f5(lambda target: ["encode", codec, clip, "--to", f"{target}.{suffix}"], tmp_path)
 
 
 @pytest.mark.row("F5")
