@@ -149,8 +149,8 @@ def prepare(
         if choices.hold_out is not None:
             found = hold_out(found, choices.hold_out, group=choices.group, seed=choices.seed)
         all_moving = moving(found.seen_from(manifest.parent), good)
-        moves_alone = all_moving.sidecars and len(sources) == 1
-        if corpus == _SHEETS or choices.validation or moves_alone or _are_declared(sources, corpus):
+        told = len(sources) == 1 and (all_moving.sidecars or _is_declared(sources[0], corpus))
+        if corpus == _SHEETS or choices.validation or told:
             odd = _settle(all_moving, roots[: len(learnt)], names, manifest.parent / SCHEMA)
             notes += [_note(manifest, note) for note in odd]
         elif names:
@@ -246,11 +246,10 @@ def _settle(moving: Moving, roots: Sequence[Path], labels: Sequence[str], path: 
     return [] if held_out is None else list(settle_notes(training, held_out, schema))
 
 
-def _are_declared(sources: Sequence[Path], corpus: str | None) -> bool:
-    """Whether they are one folder whose own manifest comes with ranges; beside other recordings these are not all."""
-    alone = sources[0]
-    told = corpus == "manifest" or (corpus is None and holds_labelled_manifest(alone))
-    return len(sources) == 1 and (alone / SCHEMA).is_file() and told
+def _is_declared(source: Path, corpus: str | None) -> bool:
+    """Whether it is a folder whose own manifest comes with ranges; those beside other recordings are not of all."""
+    listed = corpus == "manifest" or (corpus is None and holds_labelled_manifest(source))
+    return listed and (source / SCHEMA).is_file()
 
 
 def _require_choices(choices: PrepareChoices, sources: Sequence[Path]) -> None:

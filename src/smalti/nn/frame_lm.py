@@ -16,7 +16,7 @@ from torch.nn import functional
 from smalti.core import Condition, Mix, ParameterError, Schema
 from smalti.features import FrameGuess, MelSettings
 from smalti.nn.evaluation import refuse_training
-from smalti.nn.modulation import ConditionEmbedding, require_condition_of
+from smalti.nn.modulation import ConditionEmbedding, ToldOnce, require_condition_of
 from smalti.nn.ring import RingCache
 from smalti.nn.transformer import Transformer, TransformerSettings
 
@@ -80,17 +80,20 @@ class FrameTransformer(nn.Module):
         mix: Mix | None = None,
     ) -> Float[Tensor, "batch frame number"]:
         """The numbers that `believed` reads, of frames known to fit, with the fields of the condition as tensors."""
-        return self.read(_before(frames), Condition(labels, values, mix))
+        return self.read(_before(frames), self.conditions(Condition(labels, values, mix)))
 
     def read(
-        self, frames: Float[Tensor, "batch band frame"], condition: Condition, cache: RingCache | None = None
+        self,
+        frames: Float[Tensor, "batch band frame"],
+        told: Float[Tensor, "batch #frame condition_dim"],
+        cache: RingCache | None = None,
     ) -> Float[Tensor, "batch frame number"]:
-        """Numbers of the frame that follows each of these; the condition is that of the guessed frames."""
+        """Numbers of the frame that follows each of these; what is told is of the guessed frames."""
         rows = frames.mT
         absent = rows[:, :, :1].isnan()
         vectors = self.frames((rows.nan_to_num() - self.level) / self.spread)
         vectors = self.drop(torch.where(absent, self.start.to(vectors.dtype), vectors))
-        heard = self.transformer(vectors, self.conditions(condition), cache)
+        heard = self.transformer(vectors, told, cache)
         return self.head(heard)
 
     def believed(self, numbers: Float[Tensor, "batch frame number"]) -> FrameGuess:
@@ -141,7 +144,7 @@ class FrameRingStepper:
     """Histories of a batch, one ring cache: a step costs the same at frame 10 and at frame 10,000,000."""
 
     def __init__(self, model: FrameTransformer, batch: int):
-        self._model = model
+        self._model, self._told = model, ToldOnce(model.conditions)
         self._cache = model.transformer.cache(batch, model.head.weight.device)
 
     @torch.inference_mode()
@@ -153,7 +156,8 @@ class FrameRingStepper:
             condition: of the guessed frames: the one after each of these.
         """
         device = self._cache.offsets.device
-        return self._model.believed(self._model.read(frames.to(device), condition.to(device), self._cache))
+        told = self._told(condition.to(device))
+        return self._model.believed(self._model.read(frames.to(device), told, self._cache))
 
     def reset(self, rows: Int64[Tensor, " chosen"]) -> None:
         """Forget the history of these rows of the batch; the others go on."""

@@ -4,6 +4,8 @@ It is a `core.TokenLM` of any tokenizer, schema and pattern. Code V is the blank
 hold no code, stands for padding, and a row of Q blanks is the learnt start before every history.
 """
 
+from functools import partial
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -12,7 +14,7 @@ from torch.nn import functional
 from smalti.core import Condition, Mix, ParameterError, Schema, Stepper, TokenSpec
 from smalti.nn.depth_head import DepthHead
 from smalti.nn.evaluation import refuse_training
-from smalti.nn.modulation import ConditionEmbedding, require_condition_of
+from smalti.nn.modulation import ConditionEmbedding, ToldOnce, require_condition_of
 from smalti.nn.ring import RingCache
 from smalti.nn.transformer import Transformer, TransformerSettings
 from smalti.patterns import find_pattern
@@ -170,27 +172,16 @@ def refuse_misfits(
 
 
 class _Listener:
-    """One batch of histories with their ring cache. A condition that stays is not worked out again."""
+    """One batch of histories with their ring cache."""
 
     def __init__(self, model: TokenTransformer, batch: int, steer: Tensor | None):
-        self.model, self._steer = model, steer
+        self.model, self._told = model, ToldOnce(partial(model.told, steer=steer))
         self.device = model.codes.weight.device
         self.cache = model.transformer.cache(batch, self.device)
-        self._last: tuple[Condition, Tensor] | None = None
 
     def hear(self, rows: Tensor, condition: Condition) -> Float[Tensor, "batch row dim"]:
         """Vectors of the next rows."""
-        if self._last is None or not _same(self._last[0], condition):
-            self._last = condition, self.model.told(condition, self._steer)
-        return self.model.hear(rows, self._last[1], self.cache)
-
-
-def _same(first: Condition, second: Condition) -> bool:
-    """Bit for bit, so that absent parameters, which are NaN, are equal too; a mix is always worked out."""
-    if first.mix is not None or second.mix is not None:
-        return False
-    bits = first.values.view(torch.int32), second.values.view(torch.int32)
-    return torch.equal(first.labels, second.labels) and torch.equal(*bits)
+        return self.model.hear(rows, self._told(condition), self.cache)
 
 
 class TokenStepper:

@@ -227,8 +227,8 @@ def doors(source: str) -> list[str]:
             found += [f"{one} at line {node.lineno}" for one in modules if one.split(".")[0] in _PICKLES]
         if isinstance(node, ast.Call):
             called, keywords = ast.unparse(node.func), {k.arg: ast.unparse(k.value) for k in node.keywords}
-            safe = called not in _CALLS and keywords.get("allow_pickle", "False") == keywords.get("shell", "False")
-            safe &= keywords.get("shell", "False") == "False"
+            safe = called not in _CALLS
+            safe &= all(keywords.get(word, "False") == "False" for word in ("allow_pickle", "shell"))
             safe &= called != "torch.load" or keywords.get("weights_only") == "True"
             found += [] if safe else [f"{called} at line {node.lineno}"]
     return found
