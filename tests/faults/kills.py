@@ -139,10 +139,10 @@ def forked(work: Callable[[], object]) -> int:
             os._exit(1)  # whatever happens, two processes must not go on with one test
 
 
-def ended(child: int) -> int:
-    """Wait for a child; its exit code, negative for a signal. A hang is a failure."""
+def ended(child: int, *, longest: float = _LONGEST) -> int:
+    """Wait for a child; its exit code, negative for a signal. A hang, of more than `longest` seconds, is a failure."""
     began = time.monotonic()
-    while time.monotonic() - began < _LONGEST:
+    while time.monotonic() - began < longest:
         found, status = os.waitpid(child, os.WNOHANG)
         if found:
             return os.waitstatus_to_exitcode(status)

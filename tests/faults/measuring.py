@@ -15,12 +15,15 @@ _STATUS = Path("/proc/self/status")
 _PEAK_IS_NOW = "5"  # written to clear_refs
 
 
-def alone(work: Callable[[], Any], folder: Path) -> Any:
-    """What some work returns (as JSON), done in a forked process; AssertionError if it does not come to its end."""
+def alone(work: Callable[[], Any], folder: Path, *, longest: float = 600) -> Any:
+    """What some work returns (as JSON), done in a forked process; AssertionError if it does not come to its end.
+
+    TimeoutError after `longest` seconds.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "result.json"
     child = forked(lambda: path.write_text(json.dumps(work())))
-    code = ended(child)
+    code = ended(child, longest=longest)
     assert code == 0, f"the process ended with {code}"
     return json.loads(path.read_text())
 

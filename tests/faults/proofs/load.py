@@ -26,7 +26,7 @@ from smalti.systems import load_codec
 from smalti.systems.scores import score_codec
 from smalti.transcode import decode_file, encode_file, encode_store
 
-_LABELS, _EVERY = 50, 256  # clips between two looks at a run: a shard
+_LABELS = 50
 
 
 def prove_l1(folder: Path, *, rows: int = 1_000_000) -> None:
@@ -70,7 +70,7 @@ def prove_l2(name: str, run: Path, folder: Path, *, minutes: tuple[int, int] = (
     for length in minutes:
         path = folder / f"{length}.wav"
         _write_sound(path, length)
-        found.append(alone(lambda path=path: _long(run, path), folder / f"L2-{length}"))
+        found.append(alone(lambda path=path: _long(run, path), folder / f"L2-{length}", longest=60 * (10 + length)))
     short, long = (read_smt(folder / f"{length}.smt").codes[0] for length in minutes)
     second = short.shape[1] // (60 * minutes[0])  # the last one has heard the silence behind the shorter file
     settled = short.shape[1] - second
