@@ -36,7 +36,7 @@ def _waves(*seconds: float) -> list[torch.Tensor]:
 
 
 def _clips(config: MatpacConfig, source: list[torch.Tensor] | Manifest, held_out: int = 0) -> LogMelClips:
-    return LogMelClips(source, model=config.model, train=config.train, held_out_waveforms=held_out)
+    return LogMelClips(source, model=config.model, train=config.train, vary=config.vary, held_out_waveforms=held_out)
 
 
 def test_a_batch_is_a_pure_function_of_seed_and_step() -> None:
@@ -55,6 +55,25 @@ def test_processes_take_the_rows_of_one_larger_batch() -> None:
     whole = _clips(_config("train.batch=6"), _waves(0.1, 0.5, 1.0)).crops(5)
     assert torch.equal(torch.cat([half.picture for half in halves]), whole.picture)
     assert torch.equal(torch.cat([half.order for half in halves]), whole.order)
+
+
+VARIED = ("vary.warp=0.2", "vary.tempo=0.3", "vary.colour_db=3", "vary.noise=0.5")
+
+
+def test_crops_are_varied_each_by_its_own_number() -> None:
+    plain, varied = (_clips(_config(*more), _waves(0.1, 0.5, 1.0)).crops(5) for more in ((), VARIED))
+    halves = [_clips(_config(*VARIED), _waves(0.1, 0.5, 1.0)).crops(5, rank=rank, world=2) for rank in (0, 1)]
+    whole = _clips(_config("train.batch=6", *VARIED), _waves(0.1, 0.5, 1.0)).crops(5)
+    assert torch.equal(torch.cat([half.picture for half in halves]), whole.picture)
+    assert varied.picture.shape == plain.picture.shape and torch.equal(varied.order, plain.order)
+    assert all((one - other).abs().mean() > 0.1 for one, other in zip(plain.picture, varied.picture, strict=True))
+
+
+def test_a_faster_crop_is_sound_to_its_end() -> None:
+    wave = [0.1 * torch.sin(torch.arange(32000) / 3)]
+    fast = _clips(_config("vary.tempo=0.5", "train.batch=50"), wave).crops(0).picture
+    level = fast.amax(1)
+    assert (level > level.amax() - 1).all()
 
 
 def test_what_is_not_kept_is_made_again_alike() -> None:

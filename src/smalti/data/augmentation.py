@@ -10,43 +10,38 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
+from pydantic import Field, model_validator
 from torch import Tensor
 
-from smalti.core import Audio, ParameterError
+from smalti.config import Settings
+from smalti.core import Audio
 from smalti.features import MelSettings, shift_pitch, stretch, warped_bands
 
 _COLOURS = torch.tensor([1.0, 0.7, 0.5, 0.35])  # of the slow waves along the bands, from the slowest
 _NEPER_DB = 10 / math.log(10)  # decibels in a power's ln of 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameAugmentation:
-    """How much log-mel frames may change; 0 leaves a property as it is.
+class FrameAugmentation(Settings):
+    """How much log-mel frames may change; 0 leaves a property as it is."""
 
-    Attributes:
-        warp: most that formants move up or down, as ln of the factor: 0.15 is 16 %.
-        tempo: most that a clip is faster or slower, as ln of the factor.
-        colour_db: deviation of the slowest of four waves along the bands, as of another microphone.
-        noise: chance that noise is added.
-        noise_low_db, noise_high_db: its power below the clip's mean.
-        band_mask, frame_mask: most of the bands and of the frames that one mask hides behind the clip's mean.
-    """
+    warp: float = Field(default=0.0, ge=0, description="most that formants move, as ln of the factor: 0.15 is 16 %")
+    tempo: float = Field(default=0.0, ge=0, description="most that a clip is faster or slower, as ln of the factor")
+    colour_db: float = Field(
+        default=0.0, ge=0, description="deviation of the slowest of four waves along the bands, as of a microphone"
+    )
+    noise: float = Field(default=0.0, ge=0, le=1, description="chance of noise")
+    noise_low_db: float = Field(default=8.0, description="least that it lies below the clip")
+    noise_high_db: float = Field(default=35.0, description="most that it lies below the clip")
+    band_mask: float = Field(default=0.0, ge=0, le=1, description="most of the bands that one mask hides")
+    frame_mask: float = Field(default=0.0, ge=0, le=1, description="most of the frames that one mask hides")
 
-    warp: float = 0.0
-    tempo: float = 0.0
-    colour_db: float = 0.0
-    noise: float = 0.0
-    noise_low_db: float = 8.0
-    noise_high_db: float = 35.0
-    band_mask: float = 0.0
-    frame_mask: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("noise", "band_mask", "frame_mask"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ParameterError(f"{name} is {getattr(self, name)}; choose one in 0…1")
-        if not min(self.warp, self.tempo, self.colour_db) >= 0 or self.noise_low_db > self.noise_high_db:
-            raise ParameterError(f"{self} cannot be; give ranges of 0 or more, and the lower number of decibels first")
+    @model_validator(mode="after")
+    def _ordered(self) -> "FrameAugmentation":
+        if self.noise_low_db > self.noise_high_db:
+            raise ValueError(
+                f"found noise from {self.noise_low_db} to {self.noise_high_db} dB below the clip; give the lower first"
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

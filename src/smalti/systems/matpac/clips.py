@@ -1,6 +1,7 @@
 """What MATPAC learns from: log-mels of recordings, of sound or of files, and crops of them whatever their length."""
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from smalti.config import mix
 from smalti.core import DataError
+from smalti.data.augmentation import FrameAugmentation, augment_frames
 from smalti.data.batches import step_generator
 from smalti.data.log_mels import LogMels
 from smalti.data.manifest import Manifest
@@ -21,7 +23,8 @@ from smalti.systems.matpac.config import ModelConfig
 from smalti.systems.matpac.masking import shuffled
 from smalti.systems.matpac.pretraining import TrainConfig
 
-_FILL = 3  # so that what fills a crop is drawn apart from everything else
+_FILL, _VARY = 3, 5  # so that what fills a crop, and how it is varied, is drawn apart from everything else
+_AS_RECORDED = FrameAugmentation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class LogMelClips:
         *,
         model: ModelConfig,
         train: TrainConfig,
+        vary: FrameAugmentation = _AS_RECORDED,
         held_out_waveforms: int = 0,
     ) -> None:
         """Lay recordings out; nothing is read yet.
@@ -63,11 +67,12 @@ class LogMelClips:
             source: recordings with their splits, or waveforms at the model's rate.
             model: whose picture and chunk count.
             train: chances of crops.
+            vary: how much crops are varied.
             held_out_waveforms: how many of the waveforms, the last ones, are kept out of training.
         Raises:
             DataError: if there is nothing to learn from.
         """
-        self._model, self._train = model, train
+        self._model, self._train, self._vary = model, train, vary
         self._patch = model.encoder.patch[1]
         self._mels = LogMels(source, picture=model.picture.settings(), memory=train.memory, held_out=held_out_waveforms)
         self.training, self.held_out = self._mels.training, self._mels.held_out
@@ -96,7 +101,7 @@ class LogMelClips:
             for row, (piece, place) in zip(rows, self._drawn(step, rank, world), strict=True)
         ]
         orders = [shuffled(self.tokens, step_generator(self._train.seed, row)) for row in rows]
-        return Crops(torch.stack(made), torch.stack(orders))
+        return Crops(self._varied(torch.stack(made), rows), torch.stack(orders))
 
     def names(self, step: int, *, rank: int = 0, world: int = 1) -> list[str]:
         """Recordings that the crops of a step begin in."""
@@ -117,7 +122,7 @@ class LogMelClips:
         rest = (
             self.whole(other) for other in itertools.chain(others[others.index(clip) + 1 :], itertools.cycle(others))
         )
-        return self._filled(self.whole(clip), rest)
+        return self._filled(self.whole(clip), rest, self._model.encoder.chunk)
 
     def statistics(self) -> tuple[float, float]:
         """Mean and standard deviation of all numbers of the training log-mels, whole patches of them."""
@@ -134,13 +139,28 @@ class LogMelClips:
 
     def _crop(self, piece: Piece, place: float, row: int) -> Float[Tensor, "band frame"]:
         """A crop that begins in a piece and, where that is too short, goes on in others of its set."""
-        frames, found = self._model.encoder.chunk, self.log_mel(piece)
+        frames, found = self._drawn_frames, self.log_mel(piece)
         spare = found.shape[1] - frames
         if spare >= 0:
             return found[:, int(place * (spare + 1)) :][:, :frames]
         if self._train.fill == "clips":
             found = found[:, int(place * found.shape[1]) :]
-        return self._filled(found, self._others(self.sets[piece.clip], row))
+        return self._filled(found, self._others(self.sets[piece.clip], row), frames)
+
+    @property
+    def _drawn_frames(self) -> int:
+        """Of a crop before it is varied: enough where it becomes as fast as it may."""
+        return math.ceil(self._model.encoder.chunk * math.exp(self._vary.tempo))
+
+    def _varied(self, drawn: Float[Tensor, "batch band _"], rows: range) -> Float[Tensor, "batch band frame"]:
+        """Crops as from another mouth and room, each as its own number says."""
+        frames = self._model.encoder.chunk
+        if self._vary == _AS_RECORDED:
+            return drawn
+        lengths, seeds = torch.full((len(drawn),), drawn.shape[2]), [mix(self._train.seed, _VARY, row) for row in rows]
+        picture = self._model.picture.settings()
+        found, _ = augment_frames(drawn.mT, lengths, self._vary, picture=picture, seeds=seeds)
+        return found[:, :frames].mT
 
     def _others(self, name: str, row: int) -> Iterator[Float[Tensor, "band _"]]:
         generator, members = step_generator(mix(self._train.seed, _FILL), row), self._members[name]
@@ -151,10 +171,10 @@ class LogMelClips:
             )
 
     def _filled(
-        self, begun: Float[Tensor, "band _"], others: Iterator[Float[Tensor, "band _"]]
+        self, begun: Float[Tensor, "band _"], others: Iterator[Float[Tensor, "band _"]], frames: int
     ) -> Float[Tensor, "band frame"]:
-        """A crop that begins so; behind it others as they come, or silence."""
-        frames, parts = self._model.encoder.chunk, [begun]
+        """A crop of so many frames that begins so; behind it others as they come, or silence."""
+        parts = [begun]
         if self._train.fill == "silence":
             return functional.pad(begun, (0, frames - begun.shape[1]), value=SILENCE)
         while (missing := frames - sum(part.shape[1] for part in parts)) > 0:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from smalti.config import Settings
+from smalti.data.augmentation import FrameAugmentation
 from smalti.features import MATPAC_PICTURE, MelSettings
 from smalti.systems.matpac.pretraining import (
     ChoicesConfig,
@@ -109,6 +110,7 @@ class MatpacConfig(Settings):
     choices: ChoicesConfig = ChoicesConfig()
     prototypes: PrototypeConfig = PrototypeConfig()
     teacher: TeacherConfig = TeacherConfig()
+    vary: FrameAugmentation = Field(default=FrameAugmentation(), description="of crops; not published")
     train: TrainConfig = TrainConfig()
     cadence: Cadence = Cadence()
     engine: EngineSettings = EngineSettings()

@@ -58,7 +58,9 @@ class MatpacRecipe:
             self.learning = LearningNet(config, total=self.engine.total)
         self.net = self.learning.student
         self._trained, self.optimiser = self.engine.setup(self.learning, _optimiser(config, self.learning))
-        self.clips_of = LogMelClips(source, model=config.model, train=train, held_out_waveforms=held_out)
+        self.clips_of = LogMelClips(
+            source, model=config.model, train=train, vary=config.vary, held_out_waveforms=held_out
+        )
         self.schedule = resolve(config, samples=len(self.clips_of.training), devices=self.engine.world)
         self._shown = shown_tokens(self.clips_of.tokens, mask=train.mask)
         self._alarm = CollapseAlarm(config.prototypes.prototypes)

@@ -107,7 +107,7 @@ class PairsConfig(Settings):
     same_length: bool = Field(default=False, description="stretch all clips of a step to their mean length")
 
 
-class VaryConfig(Settings):
+class VaryConfig(FrameAugmentation):
     """How clips are varied; 0 leaves them as they are."""
 
     all: bool = Field(default=True, description="also clips whose pair is another clip of their label")
@@ -115,16 +115,10 @@ class VaryConfig(Settings):
     tempo: float = Field(default=0.25, ge=0, description="most that a clip is faster or slower, as ln of the factor")
     colour_db: float = Field(default=3.0, ge=0, description="deviation of slow waves along the bands")
     noise: float = Field(default=0.5, ge=0, le=1, description="chance of noise")
-    noise_low_db: float = Field(default=8.0, description="least that it lies below the clip")
-    noise_high_db: float = Field(default=35.0, description="most that it lies below the clip")
     band_mask: float = Field(default=0.15, ge=0, le=1, description="most of the bands that are hidden")
     frame_mask: float = Field(default=0.12, ge=0, le=1, description="most of the frames that are hidden")
     edges: float = Field(default=0.1, ge=0, lt=0.5, description="most of a clip that is cut off at either end")
     splice: float = Field(default=0.0, ge=0, le=1, description="share of labels continued in the middle by another")
-
-    def augmentation(self) -> FrameAugmentation:
-        """What is done to frames of ln power."""
-        return FrameAugmentation(**self.model_dump(exclude={"all", "edges", "splice"}))
 
 
 class ObjectiveConfig(Settings):

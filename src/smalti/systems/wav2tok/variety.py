@@ -36,7 +36,7 @@ def vary(rows: Varied, config: VaryConfig, front: FrontEnd, *, same_length: bool
     """
     seeds = torch.randint(_SEEDS, (len(rows.lengths),), generator=generator).tolist()
     cut = _without_ends(rows, config.edges, generator)
-    frames, lengths = augment_frames(cut.frames, cut.lengths, config.augmentation(), picture=front.picture, seeds=seeds)
+    frames, lengths = augment_frames(cut.frames, cut.lengths, config, picture=front.picture, seeds=seeds)
     if not config.all:
         frames, lengths = _only(torch.tensor(rows.drawn.copies), (frames, lengths), (rows.frames, rows.lengths))
     found = replace(rows, frames=frames, lengths=lengths)
