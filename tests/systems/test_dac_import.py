@@ -131,9 +131,10 @@ def test_published_layouts_hear_and_sound_as_there(layout: str, spelling: str, t
 
 @pytest.mark.faults
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_published_sizes_hear_and_sound_as_there(layout: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("spelling", ["normed", "transformers"])
+def test_published_sizes_hear_and_sound_as_there(layout: str, spelling: str, tmp_path: Path) -> None:
     model = theirs(layout, WIDE, latent=128 if layout == "44khz-16kbps" else 1024)
-    import_weights("dac", file_of(model, "normed", tmp_path), to=tmp_path / "run")
+    import_weights("dac", file_of(model, spelling, tmp_path), to=tmp_path / "run")
     codec = load_codec(tmp_path / "run")
     assert isinstance(codec, DAC)
     check(codec, model, 25)
