@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -18,12 +19,14 @@ ENCODERS: dict[str, Callable[[Journey, Path], Path | str]] = {
     "log-mel": lambda journey, folder: "log-mel",
     "almtokenizer": lambda journey, folder: journey.alm,
     "matpac": lambda journey, folder: _matpac(folder),
+    "matpac bf16": lambda journey, folder: _matpac(folder, width=128, precision="bf16"),
 }
 
 
-def _matpac(folder: Path) -> Path:
+def _matpac(folder: Path, *, width: int = 12, precision: Literal["fp32", "bf16"] = "fp32") -> Path:
     torch.manual_seed(0)
-    model = ModelConfig(encoder=EncoderConfig(patch=(16, 4), chunk=40, width=12, layers=2, heads=3))
+    sizes = EncoderConfig(patch=(16, 4), chunk=40, width=width, layers=2, heads=width // 4)
+    model = ModelConfig(encoder=sizes, precision=precision)
     (folder / "config.toml").write_text(to_toml(MatpacConfig(model=model)))
     save_weights(folder / "weights.safetensors", EncoderNet(model).state_dict(), {"system": "matpac"})
     return folder

@@ -43,15 +43,15 @@ ROWS = {
     ),
     "F2": Row("200 kills within the write of a checkpoint", "latest loads 200 of 200; no temp file is left"),
     "F3": Row(
-        "Tokenise 500 clips, killed 20 times, resumed each time",
-        "the store's bytes equal those of an unbroken run: nothing lost, nothing twice",
+        "Tokenise 500 clips, embed recordings, each killed 20 times and resumed",
+        "bytes of the store, and of the table, equal those of an unbroken run: nothing lost, nothing twice",
     ),
     "F4": Row(
         "Two processes want one run, one store or one index; the lock of a dead process",
         "the second is refused in ≤ 2 s, naming the first; a stale lock is taken over; no file is damaged",
     ),
     "F5": Row(
-        "The disk is full at the N-th write, for every N, while saving, tokenising and exporting",
+        "The disk is full at the N-th write, for every N, while saving, tokenising, embedding and exporting",
         "exit code ≠ 0; says no space left, the path and the bytes; the last checkpoint loads; no part of a file stays",
     ),
     "F6": Row(
@@ -71,7 +71,7 @@ ROWS = {
         "noticed within a step, the clips named, the update left out; ends after 3 in a row; no checkpoint has any",
     ),
     "F10": Row(
-        "SIGTERM and Ctrl-C while training and tokenising",
+        "SIGTERM and Ctrl-C while training, tokenising and embedding",
         "a checkpoint, then exit 143 or 130 within 10 s; resumes to the same bytes; a second Ctrl-C ends at once",
     ),
     "F11": Row(

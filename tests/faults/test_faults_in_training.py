@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from faults.proofs import changed, checkpoints, memory, not_finite, resuming
+from faults.proofs import changed, checkpoints, memory, not_finite, resuming, vectors
 from journey import TINY_CODEC
 from learners import LEARNERS
 from smalti.config import load_settings
@@ -72,6 +72,11 @@ def test_a_run_asked_to_end_saves_itself_first(tmp_path):
 @pytest.mark.row("F10")
 def test_a_store_asked_to_end_goes_on_to_the_same_bytes(tmp_path):
     resuming.prove_f10_tokens(tmp_path)
+
+
+@pytest.mark.row("F10")
+def test_a_table_of_vectors_asked_to_end_goes_on_to_the_same_bytes(tmp_path):
+    vectors.prove_f10_vectors(tmp_path)
 
 
 @pytest.mark.row("F10")

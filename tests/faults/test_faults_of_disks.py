@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from faults.proofs import disks
+from faults.proofs import disks, vectors
+from faults.proofs.clips import some_sounds
 from journey import TINY_ALM, TINY_KMEANS
 from smalti.cli import run
 
@@ -50,7 +51,18 @@ def test_a_disk_that_fills_while_exporting_is_told_at_every_write(codec, tmp_pat
 @pytest.mark.parametrize("suffix", ["smt", "dac"])
 def test_a_disk_that_fills_while_one_recording_is_tokenised_is_told_at_every_write(sounds, journey, tmp_path, suffix):
     clip, codec = next(sounds.rglob("*.flac")), journey.dac if suffix == "dac" else "mulaw"
-    disks.prove_f5(lambda target: ["encode", codec, clip, "--to", f"{target}.{suffix}"], tmp_path)
+    disks.prove_f5(lambda target: ["encode", codec, clip, "--to", target], tmp_path, suffix=f".{suffix}")
+
+
+@pytest.mark.row("F5")
+@pytest.mark.parametrize("stride", [19, pytest.param(1, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_a_disk_that_fills_while_vectors_are_saved_is_told_at_every_write(tmp_path, suffix, stride):
+    sounds = some_sounds(tmp_path / "sounds", [0.1] * 5)
+    words = ["embed", "log-mel", "--data", sounds, "--pool", "none", "--to"]
+    (tmp_path / "out").mkdir()
+    with vectors.small_parts():
+        disks.prove_f5(lambda target: [*words, target], tmp_path / "out", suffix=suffix, stride=stride)
 
 
 @pytest.mark.row("F5")
@@ -58,6 +70,8 @@ def test_a_limit_on_the_size_of_files_is_told_as_a_full_disk(sounds, tmp_path):
     disks.prove_f5_sizes(partial(_encode, sounds), tmp_path, sizes=[0, 2000])
     tokens = tmp_path / "a.smt"
     assert run(["encode", "mulaw", str(next(sounds.rglob("*.flac"))), "--to", str(tokens)]) == 0
+    table = ["embed", "log-mel", "--data", sounds, "--to"]
+    disks.prove_f5_sizes(lambda target: [*table, f"{target}.npz"], tmp_path, sizes=[0, 5000])
     disks.prove_f5_sizes(lambda target: ["decode", "mulaw", tokens, "--to", f"{target}.wav"], tmp_path, sizes=[0, 5000])
 
 

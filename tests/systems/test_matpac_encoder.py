@@ -16,6 +16,7 @@ from smalti.systems.matpac.config import EncoderConfig
 from smalti.systems.matpac.hearing import picture_of
 
 WHOLE = EncoderConfig(patch=(80, 4), chunk=40, width=24, layers=3, heads=2)
+MICRO = EncoderConfig(patch=(80, 4), chunk=96, width=128, layers=4, heads=4, class_token=False)
 SQUARE = EncoderConfig(patch=(16, 16), chunk=48, width=16, layers=2, heads=2, class_token=False)
 
 
@@ -58,6 +59,19 @@ def test_any_batch_in_any_order_equals_the_loop_over_chunks(sizes: EncoderConfig
     for item, frames, length in zip(items, heard.frames, heard.lengths.tolist(), strict=True):
         torch.testing.assert_close(frames[:length], by_hand(ears, item.samples[0]), rtol=0, atol=1e-5)
         assert not frames[length:].any()
+
+
+@pytest.mark.parametrize("size", [1, 2, 8, 32])
+def test_in_half_the_bits_too_company_and_order_change_nothing(tmp_path: Path, size: int):
+    ears = load_matpac(save(encoder(MICRO, precision="bf16"), tmp_path / "run"))
+    generator = torch.Generator().manual_seed(size)
+    lengths = (1 + torch.rand(32, generator=generator) * 40000).long()
+    items = [noise(samples) for samples in lengths.tolist()]
+    alone = [ears.embed(item).frames[0] for item in items]
+    for rows in torch.randperm(32, generator=generator).split(size):
+        heard = ears.embed(Audio.batch([items[row] for row in rows]))
+        for row, frames, length in zip(rows.tolist(), heard.frames, heard.lengths.tolist(), strict=True):
+            torch.testing.assert_close(frames[:length], alone[row], rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("tail", ["silence", "zeros"])

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from journey import TINY_ALM, TINY_ALM_STAGE2, Journey
 from smalti.audio import read, resample
 from smalti.cli import run
-from smalti.core import Audio, Encoder, ParameterError, SpecError, StoreError
+from smalti.core import Audio, Encoder, LayeredEncoder, ParameterError, SpecError, StoreError
 from smalti.features import LogMelEncoder
 from smalti.store import load_weights
 from smalti.systems import load_codec
@@ -96,6 +96,41 @@ def test_layers_differ_and_only_those_that_are_there_can_be_named(wav2vec: Path)
         load_encoder(wav2vec, layer=3)
     with pytest.raises(ParameterError, match="log-mel, which has none"):
         load_encoder("log-mel", layer=1)
+
+
+def test_all_layers_are_those_of_one_hearing_each_as_its_view_gives_it(wav2vec: Path) -> None:
+    encoder = load_pretrained(wav2vec)
+    assert isinstance(encoder, LayeredEncoder) and encoder.layers == 2
+    items, heard = _items(encoder.sample_rate), list[int]()
+    encoder._model.register_forward_hook(lambda *_: heard.append(1))
+    layers = encoder.embed_layers(Audio.batch(items))
+    assert len(layers) == 2 and len(heard) == len(items)  # once, not once a layer
+    assert torch.equal(layers[1].frames, encoder.embed(Audio.batch(items)).frames)
+    for number, found in enumerate(layers, start=1):
+        view = encoder.at_layer(number)
+        assert found.lengths.tolist() == [200, 1, 1, 67] and found.frames.shape == (4, 200, 12)
+        assert torch.equal(found.frames, view.embed(Audio.batch(items)).frames)
+        for row, item in enumerate(items):
+            alone = view.embed(item).frames[0]
+            torch.testing.assert_close(found.frames[row, : len(alone)], alone, rtol=0, atol=1e-5)
+            assert not found.frames[row, len(alone) :].any()
+    assert not torch.allclose(layers[0].frames[0], layers[1].frames[0], atol=1e-2)
+    nothing = Audio(torch.zeros(0, 5), encoder.sample_rate, torch.zeros(0, dtype=torch.int64))
+    assert [one.frames.shape for one in encoder.embed_layers(nothing)] == [(0, 0, 12)] * 2
+    with pytest.raises(SpecError, match="audio is at 100 Hz"):
+        encoder.embed_layers(Audio.single(torch.zeros(9), 100))
+
+
+def test_layers_of_others_are_what_their_library_gives(wav2vec: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    encoder, model = load_pretrained(wav2vec), transformers.AutoModel.from_pretrained(wav2vec).eval()
+    samples = 0.1 * torch.randn(2000, generator=torch.Generator().manual_seed(3))
+    before, behind = 2, 3  # a frame hears 10 + 3 · 5 samples around its hop of 20
+    even = torch.nn.functional.pad((samples - samples.mean()) / samples.std(correction=0), (before, behind))
+    with torch.no_grad():
+        states = model(even[None], output_hidden_states=True).hidden_states
+    for layer, found in zip(states[1:], encoder.embed_layers(Audio.single(samples, 16000)), strict=True):
+        torch.testing.assert_close(found.frames, layer, rtol=0, atol=1e-4)
 
 
 def test_what_is_no_encoder_is_refused(wav2vec: Path, tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ _POOL = "mean: a row a recording, mean and deviation of its frames; max: their m
 
 KEYS = epilog(
     files="recordings in the table",
+    kept="of them, done by a command that was interrupted",
     failed="path and reason of each that could not be read",
     vectors="rows of it",
     latent="numbers of each vector",
     audio_seconds="of sound",
     seconds="taken",
-    real_time_factor="seconds per second of sound",
+    real_time_factor="seconds per second of sound heard now",
 )
 
 
@@ -30,7 +31,10 @@ def embed(
     layers: Annotated[str, typer.Option(help="last, all, or numbers such as 1,6,12.")] = "last",
     json: Json = False,
 ) -> None:
-    """Save an encoder's vectors of recordings, or mean and log_variance of what a model believes of each."""
+    """Save an encoder's vectors of recordings, or mean and log_variance of what a model believes of each.
+
+    What is done lies in FILE.parts until all is: interrupted, the same command goes on.
+    """
     from smalti.systems.embedding import embed as make
     from smalti.systems.hearing import Heard
     from smalti.systems.layers import layers_of

@@ -7,6 +7,7 @@ from smalti.store.dac_files import DacFile, dac_bytes, read_dac, write_dac
 from smalti.store.fitting import fill, refuse_non_finite
 from smalti.store.foreign import read_foreign_weights
 from smalti.store.lock import lock
+from smalti.store.parts import Parts, unfinished
 from smalti.store.shards import StoreReport, TokenStore, write_store
 from smalti.store.signed import read_signed, signed_json
 from smalti.store.smt import SmtReader, SmtWriter, read_smt, write_smt
@@ -18,6 +19,7 @@ __all__ = [
     "Checkpoint",
     "DacFile",
     "LiveFingerprint",
+    "Parts",
     "SmtReader",
     "SmtWriter",
     "StoreReport",
@@ -46,6 +48,7 @@ __all__ = [
     "save_weights",
     "sha256",
     "signed_json",
+    "unfinished",
     "verify",
     "write_bytes",
     "write_dac",

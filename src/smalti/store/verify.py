@@ -8,6 +8,7 @@ from smalti.store.checkpoint import checkpoints
 from smalti.store.checksums import damaged
 from smalti.store.dac_files import MOST_VOCAB, read_dac
 from smalti.store.index import INDEX
+from smalti.store.parts import is_unfinished, verify_parts
 from smalti.store.shards import verify_store
 from smalti.store.smt import SmtReader
 from smalti.store.weights import load_weights
@@ -34,6 +35,8 @@ def verify(path: Path) -> list[str]:
         return _verify_store(path)
     if (path / _CONFIG).exists():
         return _verify_run(path)
+    if is_unfinished(path):
+        return verify_parts(path)
     found = (
         "an empty folder" if path.is_dir() and not any(path.iterdir()) else "neither" if path.exists() else "nothing"
     )

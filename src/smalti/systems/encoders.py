@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from smalti.core import Encoder
 from smalti.features import LogMelEncoder
@@ -30,8 +31,13 @@ def named_encoder(run: RunName, *, layer: int | None = None) -> NamedEncoder:
     if isinstance(found, LogMelEncoder):
         return NamedEncoder(found, str(named.run), hashlib.sha256(repr(found.picture).encode()).hexdigest())
     chosen = f"layer {layer}" if layer else ""
-    digest = hashlib.sha256(f"hop {found.hop} {chosen}".strip().encode())
+    said = " ".join(word for word in (folder.name, str(named.view), chosen) if word)
+    return NamedEncoder(found, said, run_fingerprint(folder, f"hop {found.hop} {chosen}".strip()))
+
+
+def run_fingerprint(folder: Path, words: str) -> str:
+    """SHA-256 (hex) of a run's settings and weights, and of a text."""
+    digest = hashlib.sha256(words.encode())
     for file in (folder / name for name in _FILES):
         digest.update(file.read_bytes() if file.is_file() else b"")
-    said = " ".join(word for word in (folder.name, str(named.view), chosen) if word)
-    return NamedEncoder(found, said, digest.hexdigest())
+    return digest.hexdigest()

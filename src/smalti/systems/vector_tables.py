@@ -1,121 +1,124 @@
-"""Vectors with the names of their recordings, as .npz or .parquet: whole or not at all."""
+"""Vectors with the names of their recordings, as .npz or .parquet: whole or not at all, and never all in memory."""
 
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from torch import Tensor
 
 from smalti.data.manifest import Manifest
 from smalti.store import replace_file
+from smalti.systems.vector_parts import ROW, VectorPart, grouped
 
-Numbers = Mapping[str, Tensor]
-_ROWS = 2**14  # frames written at once
+_FRAME, _FRAMES = "frame", "frames"  # what a column of .parquet, and an array of .npz, is called
+_GROUP = 2**26  # bytes of a row group of .parquet
+_REPEATED: Any = ["path", "label"]  # columns kept as a dictionary; numbers hardly repeat
 
-
-def write_recordings(to: Path, manifest: Manifest, heard: Iterable[tuple[int, Numbers]]) -> int:
-    """Write a row for each recording: `path`, `label` (if there are any) and its vectors by their names.
-
-    Args:
-        to: .npz, with an array a column, or .parquet.
-        manifest: of the recordings.
-        heard: rows of the manifest with their vectors, one at least.
-    Returns:
-        How many rows were written.
-    """
-    rows, vectors = zip(*heard, strict=True)
-    texts = _texts(manifest.select(list(rows)))
-    numbers = {name: np.stack([one[name].float().cpu().numpy() for one in vectors]) for name in vectors[0]}
-    with replace_file(to) as temp:
-        if to.suffix == ".npz":
-            np.savez(temp, allow_pickle=False, **_arrays(texts), **numbers)
-        else:
-            lists = {name: _lists(rows) for name, rows in numbers.items()}
-            pq.write_table(pa.table({**texts, **lists}), temp)
-    return len(rows)
+_Blocks = Callable[[], Iterator[np.ndarray]]
 
 
-def write_frames(to: Path, manifest: Manifest, heard: Iterable[tuple[int, Numbers]]) -> int:
-    """Write a row for each frame, without holding more than those of a recording.
+def write_table(to: Path, manifest: Manifest, parts: Sequence[VectorPart]) -> int:
+    """Join parts to a table; it appears when it is complete.
 
-    Columns of .parquet: `path`, `label` (if there are any), `seconds` (from the recording's start to the frame's) and
-    `frame`, its vector. Arrays of .npz: `path` and `label` of each recording; `frames`, all vectors; `seconds` and
-    `recording` (a position in `path`) of each of these.
+    Of recordings there is a row each: `path`, `label` (if the manifest has any) and their vectors by name; of .npz an
+    array a column. Of frames, columns of .parquet are `path`, `label`, `seconds` (from the recording's start to the
+    frame's) and `frame`, its vector; arrays of .npz are `path` and `label` of each recording, `frames`, all vectors,
+    `seconds` and `recording` (a position in `path`) of each of these.
 
     Args:
         to: .npz or .parquet.
         manifest: of the recordings.
-        heard: rows of the manifest with their `frames` and `seconds`, one at least.
+        parts: in order; one vector at least.
     Returns:
-        How many rows were written.
+        How many vectors it has.
+    Raises:
+        StoreError: if there is no space left.
     """
-    with replace_file(to) as temp:
-        return (_frames_npz if to.suffix == ".npz" else _frames_parquet)(temp, manifest, heard)
+    write = _write_npz if to.suffix == ".npz" else _write_parquet
+    with replace_file(to) as temp, temp.open("wb") as file:
+        write(file, manifest, parts)
+    return sum(part.vectors for part in parts)
 
 
-def _frames_parquet(to: Path, manifest: Manifest, heard: Iterable[tuple[int, Numbers]]) -> int:
-    count, waiting = 0, list[pa.Table]()
+def _write_parquet(file: Any, manifest: Manifest, parts: Sequence[VectorPart]) -> None:
     writer: pq.ParquetWriter | None = None
     try:
-        for table in _tables(manifest, heard):
-            writer = writer or pq.ParquetWriter(to, table.schema)
-            count += table.num_rows
-            waiting.append(table)
-            if sum(one.num_rows for one in waiting) >= _ROWS:
-                writer.write_table(pa.concat_tables(waiting))
-                waiting.clear()
-        if writer is not None and waiting:
-            writer.write_table(pa.concat_tables(waiting))
+        for table in grouped(_named(manifest, parts), _GROUP):
+            writer = writer or pq.ParquetWriter(file, table.schema, use_dictionary=_REPEATED)
+            writer.write_table(table)
     finally:
         if writer is not None:
             writer.close()
-    return count
 
 
-def _tables(manifest: Manifest, heard: Iterable[tuple[int, Numbers]]) -> Iterator[pa.Table]:
-    texts = _texts(manifest)
-    for row, numbers in heard:
-        frames = numbers["frames"].float().cpu().numpy()
-        repeated = {name: pa.array([column[row]] * len(frames), pa.string()) for name, column in texts.items()}
-        yield pa.table({**repeated, "seconds": numbers["seconds"].numpy(), "frame": _lists(frames)})
+def _named(manifest: Manifest, parts: Sequence[VectorPart]) -> Iterator[pa.Table]:
+    names = _texts(manifest)
+    for part in parts:
+        for table in part.tables():
+            places = table[ROW].combine_chunks()
+            texts = {name: _taken(manifest, name, part, places) for name in names}
+            columns = {_FRAME if name == _FRAMES else name: table[name] for name in table.column_names if name != ROW}
+            order = [*(name for name in columns if name != _FRAME), *({_FRAME} & columns.keys())]  # behind its seconds
+            yield pa.table({**texts, **{name: columns[name] for name in order}})
 
 
-def _frames_npz(to: Path, manifest: Manifest, heard: Iterable[tuple[int, Numbers]]) -> int:
-    """The vectors wait in a file of their own: how many there are has to be said first."""
-    rows, counts, seconds, width = list[int](), list[int](), list[np.ndarray](), 0
-    with tempfile.TemporaryFile(prefix="smalti-") as spool:
-        for row, numbers in heard:
-            frames = numbers["frames"].float().cpu().numpy()
-            spool.write(frames.tobytes())
-            rows.append(row)
-            counts.append(len(frames))
-            seconds.append(numbers["seconds"].numpy())
-            width = frames.shape[1]
-        spool.flush()
-        shape = (sum(counts), width)
-        np.savez(
-            to,
-            allow_pickle=False,
-            **_arrays(_texts(manifest.select(rows))),
-            frames=np.memmap(spool, np.float32, "r", shape=shape),
-            seconds=np.concatenate(seconds),
-            recording=np.repeat(np.arange(len(rows)), counts),
-        )
-    return sum(counts)
+def _write_npz(file: Any, manifest: Manifest, parts: Sequence[VectorPart]) -> None:
+    """Every array in a pass of its own: how long it is has to be said before its numbers."""
+    recordings, vectors = sum(len(part.rows) for part in parts), sum(part.vectors for part in parts)
+    columns = next(part.columns() for part in parts if part.vectors)
+    with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
+        for name in _texts(manifest):
+            _write_array(archive, name, recordings, partial(_text_blocks, manifest, name, parts))
+        for column in columns:
+            _write_array(archive, column.name, vectors, partial(_number_blocks, column.name, parts))
+        if any(column.name == _FRAMES for column in columns):
+            _write_array(archive, ROW, vectors, partial(_places, parts))
 
 
-def _texts(manifest: Manifest) -> dict[str, list[str | None]]:
-    labels = manifest.labels()
-    return {"path": manifest.table["path"].to_pylist(), **({"label": labels} if any(labels) else {})}
+def _write_array(archive: zipfile.ZipFile, name: str, count: int, blocks: _Blocks) -> None:
+    first = next(block for block in blocks() if len(block))
+    kind = np.result_type(*{block.dtype for block in blocks()}) if first.dtype.kind == "U" else first.dtype
+    header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": (count, *first.shape[1:])}
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        for block in blocks():
+            member.write(np.ascontiguousarray(block.astype(kind, copy=False)).tobytes())
 
 
-def _arrays(texts: Mapping[str, list[str | None]]) -> dict[str, np.ndarray]:
-    return {name: np.array([text or "" for text in column]) for name, column in texts.items()}
+def _text_blocks(manifest: Manifest, name: str, parts: Sequence[VectorPart]) -> Iterator[np.ndarray]:
+    for part in parts:
+        if part.rows:
+            found = _taken(manifest, name, part, pa.array(part.rows, pa.int64()))
+            yield np.array([text or "" for text in found.to_pylist()])
 
 
-def _lists(rows: np.ndarray) -> pa.Array:
-    flat = pa.array(rows.reshape(-1), pa.float32())
-    return pa.ListArray.from_arrays(np.arange(len(rows) + 1, dtype=np.int32) * rows.shape[1], flat)
+def _number_blocks(name: str, parts: Sequence[VectorPart]) -> Iterator[np.ndarray]:
+    for part in parts:
+        for table in part.tables(name):
+            column = table[name].combine_chunks()
+            vectors = pa.types.is_list(column.type)
+            yield column.flatten().to_numpy().reshape(len(column), -1) if vectors else column.to_numpy()
+
+
+def _places(parts: Sequence[VectorPart]) -> Iterator[np.ndarray]:
+    """Of each vector the position of its recording among those that are there."""
+    before = 0
+    for part in parts:
+        for table in part.tables(ROW):
+            yield before + np.searchsorted(part.rows, table[ROW].to_numpy())
+        before += len(part.rows)
+
+
+def _texts(manifest: Manifest) -> list[str]:
+    return ["path", "label"] if any(manifest.labels()) else ["path"]
+
+
+def _taken(manifest: Manifest, name: str, part: VectorPart, rows: pa.Array) -> pa.Array:
+    """Texts of some rows of a part; what lies behind them in the manifest is not touched."""
+    first = part.rows[0]
+    texts = manifest.table[name].slice(first, part.rows[-1] + 1 - first).combine_chunks()
+    return texts.cast(pa.string()).take(pa.array(rows.to_numpy() - first))

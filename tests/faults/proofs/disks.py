@@ -33,6 +33,7 @@ def prove_f5(
     *,
     again: Sequence[str] = (),
     stride: int = 1,
+    suffix: str = "",
     finds: Callable[[Path], object] = lambda target: None,
 ) -> None:
     """Run a command with a disk that is full from its N-th operation on, for every N, and once more with room.
@@ -41,13 +42,14 @@ def prove_f5(
         command: the words of it, given its target.
         again: more words, for going on.
         stride: operations from one N to the next.
+        suffix: of the target, if that is a file.
         finds: raises if what was there before cannot be used.
     """
-    whole = folder / "whole"
-    assert run([str(word) for word in command(whole)]) == 0
+    whole = folder / f"whole{suffix}"
+    assert run([str(word) for word in command(whole)]) == 0 and whole.exists()
     wanted, number = _kept(whole), 0
     while True:
-        target = folder / f"full{number:03d}"
+        target = folder / f"full{number:03d}{suffix}"
         with mock.patch("tempfile.tempdir", str(folder)), full_at(number) as full, _stderr() as said:
             code = run([str(word) for word in command(target)])
         if full.left >= 0:

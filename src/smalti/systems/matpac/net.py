@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from smalti.nn.steady import SteadyLinear, steady
 from smalti.nn.vision_transformer import VisionSettings, VisionTransformer
 from smalti.systems.matpac.config import ModelConfig
 from smalti.systems.matpac.head import TagHead
@@ -34,10 +35,9 @@ class EncoderNet(nn.Module):
         self.head = TagHead(config) if config.head else None
 
     def halve(self) -> None:
-        """Keep the weights of linear maps in bf16, as autocast would turn them at every hearing, more slowly."""
-        for part in (*self.patch_embed.modules(), *self.encoder.modules()):
-            if isinstance(part, nn.Linear | nn.Conv2d):
-                part.to(torch.bfloat16)
+        """Keep the weights of linear maps in bf16 and hear every recording alike in any company; for hearing only."""
+        self.patch_embed.halve()
+        steady(self.encoder)
 
     def normalise(self, log_mel: Float[Tensor, "batch band frame"]) -> Float[Tensor, "batch band frame"]:
         """A picture in the numbers that the net reads."""
@@ -88,9 +88,16 @@ class _Patches(nn.Module):
         self.proj = nn.Conv2d(1, width, self.patch, stride=self.patch)
         nn.init.xavier_uniform_(self.proj.weight.view(width, -1))
         nn.init.constant_(self.get_parameter("proj.bias"), 0)
+        self.steady: SteadyLinear | None = None
+
+    def halve(self) -> None:
+        self.steady = SteadyLinear(self.proj.weight.flatten(1), self.proj.bias)
 
     def forward(self, picture: Tensor) -> Tensor:
         bands, frames = self.patch
         cut = picture.unflatten(2, (-1, frames)).unflatten(1, (-1, bands)).permute(0, 1, 3, 2, 4)
+        rows = cut.flatten(3).flatten(1, 2)
+        if self.steady is not None:
+            return self.steady(rows)
         # a matrix product of cut patches gives what the convolution gives and is faster on a CPU
-        return nn.functional.linear(cut.flatten(3).flatten(1, 2), self.proj.weight.flatten(1), self.proj.bias)
+        return nn.functional.linear(rows, self.proj.weight.flatten(1), self.proj.bias)
