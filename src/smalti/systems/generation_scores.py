@@ -45,6 +45,7 @@ class Asking:
     Attributes:
         seconds: length of a generated clip.
         clips: of each label without parameters, and values of each parameter.
+        null_clips: of each label, made without parameters: 40 are uncertain by .16, 160 by .08.
         seed: of everything drawn.
         sampling: how codes are chosen.
         movements: None, or how long clips are in which a parameter moves or a label becomes another.
@@ -56,6 +57,7 @@ class Asking:
 
     seconds: float = 4.0
     clips: int = 25
+    null_clips: int = 40
     seed: int = 0
     sampling: Sampling = field(default_factory=Sampling)
     movements: MovementSettings | None = None
@@ -109,7 +111,9 @@ def score_generation(
         generate,
         references=references,
         sweeps=sweeps,
-        settings=GenerationSettings(seconds=asking.seconds, clips_per_label=asking.clips, seed=asking.seed),
+        settings=GenerationSettings(
+            seconds=asking.seconds, clips_per_label=asking.clips, null_clips=asking.null_clips, seed=asking.seed
+        ),
         progress=lambda stage, done, total: progress(done, total),
     )
     if isinstance(lm, TokenLM) and not isinstance(lm, LatentLM):
