@@ -9,6 +9,11 @@ work on the machine too.
 
 `rapidfuzz alone` gives distances and no more; `all` also ranks, and places what was found.
 
+`words` are 480 words of 10 labels, like spoken digits as `wav2tok/digits` hears them: 6 tokens in 21 frames of
+20 ms, what was believed of each, and 39 coefficients each 10 ms for time warping. One word in four is asked for;
+microseconds are for each pair of it and a recording: of the whole search, which asks 200 of the pairs for soft scores,
+of the search by edit distance alone, and of time warping of all pairs.
+
 The million is built and searched in processes of its own, so that the memory told is that of the search alone.
 `python benchmarks/search.py 100000` leaves the million out.
 """
@@ -28,9 +33,11 @@ import rapidfuzz
 import torch
 
 from smalti.core import Tokens, TokenSpec
-from smalti.search import Entry, Hit, SearchIndex, SearchSettings, add_to_index, search
+from smalti.evaluate import dtw_distances
+from smalti.search import Entry, Hit, SearchIndex, SearchSettings, SoftTokens, add_to_index, search
 
 VOCAB, FAMILY, EDITS = 128, 10, 0.2
+WORDS, LABELS, COEFFICIENTS, ASKED = 480, 10, 39, 4
 SPEC = TokenSpec(sample_rate=16_000, hop=320, codebooks=1, vocab=VOCAB, tokenizer="benchmark")
 QUERIES, TRUTHS = 200, 100
 Strings = list[np.ndarray]
@@ -159,8 +166,46 @@ def resident() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def words(folder: Path) -> None:
+    generator = np.random.default_rng(7)
+    roots = [generator.integers(0, VOCAB, 6) for _ in range(LABELS)]
+    takes = [one for _ in range(WORDS // LABELS) for one in edited(roots, generator)]
+    sounds = [believed(np.repeat(one, generator.integers(2, 6, len(one))), generator) for one in takes]
+    entries = [Entry(f"{number:03d}", label=str(number % LABELS)) for number in range(WORDS)]
+    add_to_index(folder, SPEC, entries, lambda rows: [sounds[row] for row in rows])
+    index = SearchIndex.open(folder)
+    drawn = torch.Generator().manual_seed(7)
+    frames = [torch.randn(2 * len(one.log_probabilities), COEFFICIENTS, generator=drawn) for one in sounds]
+    soft, edit = SearchSettings(), SearchSettings(soft=0)
+    whole = a_pair(lambda word: search(index, sounds[word], soft))
+    alone = a_pair(lambda word: search(index, sounds[word], edit))
+    warped = a_pair(lambda word: dtw_distances(frames[word], frames))
+    print(f"words, {WORDS} sequences")
+    print(f"  a pair: search {whole:.2f} µs, by edit distance alone {alone:.2f} µs, time warping {warped:.1f} µs")
+    print(f"  time warping takes {warped / whole:.1f} times as long")
+
+
+def a_pair(work: Callable[[int], object]) -> float:
+    """CPU microseconds that a query takes for each recording, mean over the words asked for."""
+    work(0)
+    asked = range(0, WORDS, ASKED)
+    start = time.process_time()
+    for word in asked:
+        work(word)
+    return 1e6 * (time.process_time() - start) / (len(asked) * WORDS)
+
+
+def believed(codes: np.ndarray, generator: np.random.Generator) -> SoftTokens:
+    """A sound whose likeliest codes are these; what else it might hold is drawn."""
+    logits = generator.normal(size=(len(codes), VOCAB)) * 1.5
+    logits[np.arange(len(codes)), codes] = logits.max(axis=1) + 1
+    return SoftTokens(tokens(codes), logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+
+
 def main(count: int, folder: Path, part: str = "both") -> None:
     torch.set_num_threads(1)
+    if part == "both":
+        words(folder / "words")
     for name, draw in (("even", even), ("chain", chain)):
         print(f"{name}, {count:,} sequences")
         if part in ("build", "both"):

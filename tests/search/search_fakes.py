@@ -1,12 +1,13 @@
 """Tokens made up for the tests of search, and an index of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from smalti.core import Tokens, TokenSpec
-from smalti.search import Entry, IndexReport, IndexSettings, SoftTokens, add_to_index
+from smalti.search import Entry, IndexReport, IndexSettings, Pairs, SoftTokens, add_to_index, pair_scores
 
 SPEC = TokenSpec(sample_rate=1000, hop=20, codebooks=1, vocab=37, tokenizer="made-up")
 
@@ -62,3 +63,20 @@ def soft_indexed(folder: Path, sounds: dict[str, SoftTokens], **settings: object
         settings=IndexSettings(**settings) if settings else None,
         group=3,
     )
+
+
+def soft_scores(given: Sequence[np.ndarray], strings: Sequence[np.ndarray]) -> np.ndarray:
+    """Of every recording's log-probabilities (frame, vocab) with every string, all at once: (recording, string)."""
+    logs = np.concatenate([np.zeros(0), *(one.T.reshape(-1) for one in given)])
+    begins = np.cumsum([0, *(one.size for one in given)])
+    places = [
+        begin + len(one) * np.asarray(string) for begin, one in zip(begins, given, strict=False) for string in strings
+    ]
+    pairs = Pairs(
+        np.exp(logs),
+        lambda: logs,
+        np.concatenate([np.zeros(0, np.int64), *places]),
+        np.tile(np.array([len(string) for string in strings], np.int64), len(given)),
+        np.repeat(np.array([len(one) for one in given], np.int64), len(strings)),
+    )
+    return pair_scores(pairs).reshape(len(given), len(strings))

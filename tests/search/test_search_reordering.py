@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from search_fakes import SPEC, believed, melodies, soft_indexed, tokens
+from search_fakes import SPEC, believed, melodies, soft_indexed, soft_scores, tokens
 
 from faults.damage import replaced
 from faults.kills import dies
@@ -19,14 +19,16 @@ from smalti.search import (
     add_to_index,
     building,
     collapse,
+    nearest,
+    query_string,
     rank,
-    recording_scores,
     remove_from_index,
     search,
-    string_scores,
+    shared_time,
     verify_index,
 )
-from smalti.search.reordering import unheld
+from smalti.search import passages as passages_of
+from smalti.search.holds import sounding
 
 SOUNDS = {f"s{i:02d}": believed(sound, seed=i) for i, sound in enumerate(melodies(14, tokens_each=9))}
 STEP = 1 / 16  # of the bytes that logarithms are kept as
@@ -35,8 +37,10 @@ STEP = 1 / 16  # of the bytes that logarithms are kept as
 def score(query: SoftTokens, found: SoftTokens) -> float:
     """Both ways, from what was believed."""
     ours, theirs = (collapse(one.tokens)[0].codes for one in (query, found))
-    one_way = string_scores(query.log_probabilities, [theirs])[0]
-    return float(one_way + recording_scores([found.log_probabilities], ours)[0])
+    (one_way,), (other_way,) = (
+        soft_scores([one.log_probabilities], [string])[0] for one, string in ((query, theirs), (found, ours))
+    )
+    return float(one_way + other_way)
 
 
 def answers(folder: Path, **settings: object) -> list[list[Hit]]:
@@ -91,7 +95,7 @@ def test_without_posteriors_of_the_recordings_one_way_is_asked(tmp_path):
     query = believed(melodies(20, tokens_each=9)[17], seed=5)
     for hit in search(SearchIndex.open(tmp_path), query):
         codes = collapse(SOUNDS[hit.path].tokens)[0].codes
-        assert hit.soft_score == pytest.approx(string_scores(query.log_probabilities, [codes])[0])
+        assert hit.soft_score == pytest.approx(soft_scores([query.log_probabilities], [codes])[0, 0])
 
 
 def test_a_place_in_a_long_recording_scores_as_it_would_alone(tmp_path):
@@ -186,5 +190,80 @@ def test_beliefs_that_do_not_fit_their_tokens_are_refused(tmp_path):
 
 def test_frames_that_only_repeat_their_neighbour_at_the_ends_do_not_count() -> None:
     rows = np.array([[1, 2], [1, 2], [3, 4], [3, 4], [5, 6], [7, 8], [7, 8], [7, 8]], np.uint8)
-    assert unheld(rows).tolist() == [[1, 2], [3, 4], [3, 4], [5, 6], [7, 8]]
-    assert unheld(rows[:2]).tolist() == [[1, 2]] and len(unheld(rows[:0])) == 0
+    assert sounding(rows, np.array([8])).tolist() == [[1, 6]]
+    assert sounding(rows[:2], np.array([2])).tolist() == [[0, 1]]
+    together = sounding(rows[[0, 1, 2, 0, 1, 4, 5, 6, 7]], np.array([3, 0, 2, 1, 3]))  # none looks at the next one
+    assert together.tolist() == [[1, 3], [3, 3], [3, 4], [5, 6], [6, 7]]
+
+
+def test_held_ends_change_no_score_of_a_recording_or_a_query(tmp_path: Path) -> None:
+    def held(sound: SoftTokens, times: int) -> SoftTokens:
+        ends = np.concatenate([np.zeros(times, int), np.arange(len(sound.log_probabilities)), np.full(2 * times, -1)])
+        return SoftTokens(tokens(sound.tokens.codes[0, 0].numpy()[ends]), sound.log_probabilities[ends])
+
+    soft_indexed(tmp_path / "bare", SOUNDS)
+    soft_indexed(tmp_path / "held", {name: held(one, 3) for name, one in SOUNDS.items()})
+    bare, index = SearchIndex.open(tmp_path / "bare"), SearchIndex.open(tmp_path / "held")
+    for name, query in list(SOUNDS.items())[::4]:
+        wanted = {hit.path: hit.soft_score for hit in search(bare, query, SearchSettings(top=14))}
+        for times in (0, 2):
+            asked = held(query, times)
+            assert {hit.path: hit.soft_score for hit in search(index, asked, SearchSettings(top=14))} == wanted
+        assert max(wanted, key=lambda path: wanted[path]) == name
+
+
+def test_shards_and_segments_are_scored_as_one(tmp_path: Path) -> None:
+    names = list(SOUNDS)
+    soft_indexed(tmp_path / "one", SOUNDS)
+    for shard in range(3):
+        soft_indexed(tmp_path / str(shard), {name: SOUNDS[name] for name in names[shard::3]})
+    one, shards = SearchIndex.open(tmp_path / "one"), [SearchIndex.open(tmp_path / str(shard)) for shard in range(3)]
+    for query in list(SOUNDS.values())[::3]:
+        for settings in (SearchSettings(soft=6), SearchSettings(inside=True), SearchSettings(soft=0)):
+            assert search(shards, query, settings) == search(one, query, settings)
+
+
+def test_lots_decide_which_of_equals_are_scored_and_never_their_place_in_a_file(tmp_path: Path) -> None:
+    codes = np.array([3, 3, 8, 1, 1])
+    soft_indexed(tmp_path, {f"r{number:02d}": believed(codes, seed=number) for number in range(12)})
+    index, scored = SearchIndex.open(tmp_path), set()
+    for seed in range(12):
+        settings = SearchSettings(top=12, soft=4, seed=seed)
+        hits = search(index, believed(codes, seed=50), settings)
+        assert [hit.soft_score is None for hit in hits] == [False] * 4 + [True] * 8
+        assert hits == search(index, believed(codes, seed=50), settings)
+        scored.add(frozenset(hit.path for hit in hits[:4]))
+    assert len(scored) > 6 and len(frozenset().union(*scored)) == 12
+
+
+def test_equal_soft_scores_are_told_apart_by_distance_and_then_drawn(tmp_path: Path) -> None:
+    long = np.arange(30)  # more tokens than the query has frames: as likely as nothing
+    sounds = {f"far{number}": believed(long + 5, seed=1) for number in range(4)}
+    sounds |= {f"near{number}": believed(long, seed=1) for number in range(4)}
+    soft_indexed(tmp_path, sounds)
+    index, query, orders = SearchIndex.open(tmp_path), believed([0, 1, 2]), set()
+    for seed in range(10):
+        hits = search(index, query, SearchSettings(seed=seed))
+        assert {hit.soft_score for hit in hits} == {-np.inf}
+        assert [hit.path[:3] for hit in hits] == ["nea"] * 4 + ["far"] * 4
+        orders.add(tuple(hit.path for hit in hits))
+    assert len(orders) > 4
+
+
+def test_a_large_segment_answers_as_a_small_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    soft_indexed(tmp_path, SOUNDS)
+    wanted = answers(tmp_path, soft=3)
+    monkeypatch.setattr(passages_of, "_FEW", 0)
+    assert answers(tmp_path, soft=3) == wanted
+
+
+def test_ordering_leaves_what_it_was_given_as_it_was(tmp_path: Path) -> None:
+    soft_indexed(tmp_path, SOUNDS)
+    index, query = SearchIndex.open(tmp_path), SOUNDS["s02"]
+    string = query_string([index], query)
+    piles = [(one.passages, np.arange(len(one))) for one in index.segments]
+    found = nearest.by_distance(piles, string, SearchSettings())
+    first = nearest.nearest(found, 14, string, asked=5, second=shared_time, seed=0)
+    scored = nearest.reordered(first, np.arange(5.0), string, seed=0)
+    assert np.isnan(found.soft).all() and np.isnan(first.soft).all() and not found.second.any()
+    assert scored.soft[:5].tolist() == [4, 3, 2, 1, 0] and np.isnan(scored.soft[5:]).all()

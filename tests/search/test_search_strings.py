@@ -9,7 +9,7 @@ from search_fakes import SPEC, tokens
 
 from smalti.core import ParameterError, Tokens, TokenSpec
 from smalti.search import TokenString, collapse, windows
-from smalti.search.strings import as_text
+from smalti.search.strings import TokenStrings, as_text, spans
 from smalti.search.terms import words
 
 
@@ -70,3 +70,22 @@ def test_a_vocabulary_larger_than_characters_are_is_refused():
     with pytest.raises(ParameterError, match="at most 1114112"):
         collapse(Tokens(torch.zeros(1, 1, 2, dtype=torch.int64), spec, torch.tensor([8])))
     assert SPEC.vocab == 37
+
+
+def test_strings_end_to_end_are_the_strings():
+    given = [TokenString(np.arange(size), np.arange(1, size + 1), start=9 * size) for size in (3, 0, 1, 5)]
+    many = TokenStrings.of(given)
+    twice = TokenStrings.joined([many, many.taken(np.array([3, 0]))])
+    assert TokenStrings.of(many) is many and len(twice) == 6
+    for found, wanted in ((many, given), (twice, [*given, given[3], given[0]]), (many[1:3], given[1:3])):
+        for one, other in zip(found, wanted, strict=True):
+            assert (one.codes.tolist(), one.durations.tolist()) == (other.codes.tolist(), other.durations.tolist())
+            assert one.start == other.start
+    assert many[-1].start == 45 and list(TokenStrings.of([])) == []
+    with pytest.raises(IndexError):
+        many[4]
+
+
+def test_spans_are_counted_one_after_another():
+    assert spans(np.array([7, 0, 3]), np.array([2, 0, 3])).tolist() == [7, 8, 3, 4, 5]
+    assert spans(np.zeros(0, np.int64), np.zeros(0, np.int64)).tolist() == []

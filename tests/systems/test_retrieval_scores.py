@@ -76,6 +76,7 @@ def test_scores_and_peers_of_all_queries(made: Path) -> None:
     assert report.mrr == report.peers["exhaustive"].mrr
     assert 8 < report.tokens_per_second < 100
     assert report.us_per_pair == pytest.approx(1000 * report.ms_per_query / 18)
+    assert report.speed_up == pytest.approx(report.peers["mfcc_dtw"].us_per_pair / report.us_per_pair)
 
 
 def test_without_the_speaker_only_others_are_found(made: Path) -> None:
@@ -90,7 +91,7 @@ def test_a_query_finds_neither_itself_nor_its_copy(made: Path, tmp_path: Path) -
     rows = [{"path": f"copy_of_{name}", "label": name.split("_")[0]} for name in ("up_ann_0.wav", "down_bob_1.wav")]
     Manifest.from_rows(rows, tmp_path).write(tmp_path / "manifest.csv")
     report = evaluate_index(made / "index", tmp_path, peers=False)
-    assert report.queries == 2 and set(report.peers) == {"exhaustive", "random"}
+    assert report.queries == 2 and set(report.peers) == {"exhaustive", "random"} and report.speed_up is None
     assert report.peers["random"].p_at_1 == pytest.approx(5 / 17)
 
 

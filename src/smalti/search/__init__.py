@@ -2,12 +2,13 @@
 
 from smalti.search.building import IndexReport, add_to_index, remove_from_index
 from smalti.search.contents import Contents, IndexSettings, is_index, load_contents, verify_index
-from smalti.search.hits import Hit, SearchSettings
+from smalti.search.hits import Hit
+from smalti.search.nearest import SearchSettings
 from smalti.search.passages import Entry
 from smalti.search.posteriors import SoftTokens
 from smalti.search.query import SearchIndex, query_string, rank, search
 from smalti.search.ranking import SecondScore, shared_time, string_distances
-from smalti.search.soft import column_scores, recording_scores, string_scores
+from smalti.search.soft import Pairs, pair_scores
 from smalti.search.strings import TokenString, collapse, joined, windows
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Hit",
     "IndexReport",
     "IndexSettings",
+    "Pairs",
     "SearchIndex",
     "SearchSettings",
     "SecondScore",
@@ -23,18 +25,16 @@ __all__ = [
     "TokenString",
     "add_to_index",
     "collapse",
-    "column_scores",
     "is_index",
     "joined",
     "load_contents",
+    "pair_scores",
     "query_string",
     "rank",
-    "recording_scores",
     "remove_from_index",
     "search",
     "shared_time",
     "string_distances",
-    "string_scores",
     "verify_index",
     "windows",
 ]

@@ -17,7 +17,8 @@ import numpy as np
 
 from smalti.core import SpecError, StoreError, Tokens, TokenSpec
 from smalti.search.contents import IndexSettings
-from smalti.search.hits import Hit, SearchSettings, hits
+from smalti.search.hits import Hit, hits
+from smalti.search.nearest import SearchSettings
 from smalti.search.passages import Entry, Passages
 from smalti.search.posteriors import SoftTokens
 from smalti.search.query import SearchIndex, soft_query, string_of

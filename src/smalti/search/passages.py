@@ -19,10 +19,12 @@ import pyarrow as pa
 import pyarrow.compute
 from jaxtyping import Bool, Int64, Shaped, UInt8
 
-from smalti.search.strings import TokenString, as_text, windows
+from smalti.search.holds import sounding
+from smalti.search.strings import TokenString, TokenStrings, as_text, spans, windows
 
 RECORDINGS, PASSAGES, POSTERIORS = "recordings.arrow", "passages.arrow", "posteriors.bytes"
 _BATCH_ROWS = 4096
+_FEW = 4096  # passages whose texts and names are remembered: cutting them costs as much as comparing them
 _FIELDS = (
     ("path", pa.string()),
     ("label", pa.string()),
@@ -178,38 +180,66 @@ class Passages:
     @cached_property
     def first_frames(self) -> Int64[np.ndarray, " end"]:
         """Row of `posteriors` at which each recording begins, and the end of the last."""
-        lasts = np.concatenate([[0], np.cumsum(self._durations, dtype=np.int64)])[self._ends]
+        lasts = np.concatenate([[0], np.cumsum(self.durations, dtype=np.int64)])[self.ends]
         counts = np.zeros(self.recordings.num_rows, np.int64)
         np.maximum.at(counts, self.owner, self.starts + np.diff(lasts))
         return np.concatenate([[0], np.cumsum(counts)])
 
+    def sounding(self, recordings: Int64[np.ndarray, " chosen"]) -> Int64[np.ndarray, "chosen 2"]:
+        """First row of `posteriors`, and end, of whole recordings without what is held at their ends.
+
+        Each is looked for once and then remembered.
+        """
+        known = self._sounding
+        new = recordings[known[recordings, 1] < 0]
+        if len(new):
+            begins = self.first_frames[new]
+            known[new] = self.sounding_in(begins, self.first_frames[new + 1] - begins)
+        return known[recordings]
+
+    def sounding_in(
+        self, begins: Int64[np.ndarray, " stretch"], counts: Int64[np.ndarray, " stretch"]
+    ) -> Int64[np.ndarray, "stretch 2"]:
+        """The same of stretches of so many rows."""
+        assert self.posteriors is not None
+        found = sounding(self.posteriors[spans(begins, counts)], counts)
+        return found + (begins - np.cumsum(counts) + counts)[:, None]
+
     def texts(self, rows: Int64[np.ndarray, " chosen"]) -> list[str]:
         """Passages as characters."""
-        chosen, text = np.asarray(rows, np.int64), self._text
-        begins, ends = self._ends[chosen].tolist(), self._ends[chosen + 1].tolist()
-        return [text[begin:end] for begin, end in zip(begins, ends, strict=True)]
+        if len(self) > _FEW:
+            return self._texts_of(rows)
+        known = self._texts
+        return [known[row] for row in rows.tolist()]
 
     def string(self, row: int) -> TokenString:
         """One passage."""
-        return self.strings(np.array([row]))[0]
+        piece = slice(int(self.ends[row]), int(self.ends[row + 1]))
+        codes, durations = (part[piece].astype(np.int64) for part in (self.codes, self.durations))
+        return TokenString(codes, durations, int(self.starts[row]))
 
-    def strings(self, rows: Int64[np.ndarray, " chosen"]) -> list[TokenString]:
+    def strings(self, rows: Int64[np.ndarray, " chosen"]) -> TokenStrings:
         """Some passages."""
-        counts = self._ends[rows + 1] - self._ends[rows]
-        ends = np.cumsum(counts)
-        places = np.repeat(self._ends[rows] - ends + counts, counts) + np.arange(counts.sum())
-        codes, durations = (part[places].astype(np.int64) for part in (self._codes, self._durations))
-        pieces = zip((ends - counts).tolist(), ends.tolist(), self.starts[rows].tolist(), strict=True)
-        return [TokenString(codes[begin:end], durations[begin:end], start) for begin, end, start in pieces]
+        counts = self.ends[rows + 1] - self.ends[rows]
+        at = spans(self.ends[rows], counts)
+        codes, durations = (part[at].astype(np.int64) for part in (self.codes, self.durations))
+        return TokenStrings(codes, durations, np.concatenate([[0], np.cumsum(counts)]), self.starts[rows])
 
     def path(self, row: int) -> str:
         """Of the recording that a passage is from."""
         return self.recordings["path"][int(self.owner[row])].as_py()
 
-    def names(self, rows: Int64[np.ndarray, " chosen"]) -> list[tuple[str, int]]:
+    def names(self, rows: Int64[np.ndarray, " chosen"]) -> list[bytes]:
         """Path and first frame of some passages, which together no other has."""
-        paths = self.recordings["path"].take(pa.array(self.owner[rows])).to_pylist()
-        return list(zip(paths, self.starts[rows].tolist(), strict=True))
+        if len(self) > _FEW:
+            return self._names_of(rows)
+        known = self._names
+        return [known[row] for row in rows.tolist()]
+
+    def told(self, recording: int) -> tuple[str, str | None, float]:
+        """Path, label and seconds of a recording."""
+        path, label, seconds = (column[recording].as_py() for column in self._columns)
+        return path, label, seconds
 
     def entry(self, recording: int) -> Entry:
         """What is known of a recording."""
@@ -223,21 +253,49 @@ class Passages:
         return list(zip(*columns, strict=True))
 
     @cached_property
-    def _ends(self) -> Int64[np.ndarray, " end"]:
+    def ends(self) -> Int64[np.ndarray, " end"]:
+        """Of each passage among the tokens of all, behind a first 0."""
         lengths = _compute.list_value_length(self.table["codes"]).to_numpy()
         return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
     @cached_property
-    def _text(self) -> str:
-        return as_text(self._codes)
-
-    @cached_property
-    def _codes(self) -> Shaped[np.ndarray, " token"]:
+    def codes(self) -> Shaped[np.ndarray, " token"]:
+        """Of all passages, end to end."""
         return self._flat("codes")
 
     @cached_property
-    def _durations(self) -> Shaped[np.ndarray, " token"]:
+    def durations(self) -> Shaped[np.ndarray, " token"]:
+        """In frames, of all passages, end to end."""
         return self._flat("durations")
+
+    @cached_property
+    def _columns(self) -> list[pa.Array]:
+        return [self.recordings[name].combine_chunks() for name in ("path", "label", "seconds")]
+
+    @cached_property
+    def _sounding(self) -> Int64[np.ndarray, "recording 2"]:
+        """What `sounding` has found; -1 where nobody has asked yet."""
+        return np.full((self.recordings.num_rows, 2), -1)
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        return self._texts_of(np.arange(len(self)))
+
+    @cached_property
+    def _names(self) -> list[bytes]:
+        return self._names_of(np.arange(len(self)))
+
+    def _texts_of(self, rows: Int64[np.ndarray, " chosen"]) -> list[str]:
+        text, begins, ends = self._text, self.ends[rows].tolist(), self.ends[rows + 1].tolist()
+        return [text[begin:end] for begin, end in zip(begins, ends, strict=True)]
+
+    def _names_of(self, rows: Int64[np.ndarray, " chosen"]) -> list[bytes]:
+        paths = self._columns[0].take(pa.array(self.owner[rows])).to_pylist()
+        return [f"{path}\0{start}".encode() for path, start in zip(paths, self.starts[rows].tolist(), strict=True)]
+
+    @cached_property
+    def _text(self) -> str:
+        return as_text(self.codes)
 
     def _believed(self, chosen: Int64[np.ndarray, " chosen"]) -> UInt8[np.ndarray, "_ vocab"] | None:
         """Posteriors of some recordings, in this order."""

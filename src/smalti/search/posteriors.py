@@ -13,6 +13,7 @@ from smalti.core import ParameterError, Tokens
 
 _STEPS = 16  # of a byte to a natural logarithm
 LOGARITHMS = -np.arange(256) / _STEPS  # that the bytes stand for
+PROBABILITIES = np.exp(LOGARITHMS)
 
 
 @dataclass(frozen=True, slots=True)

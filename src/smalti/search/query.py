@@ -12,8 +12,10 @@ from jaxtyping import Int64
 
 from smalti.core import ParameterError, StoreError, Tokens, TokenSpec
 from smalti.search.contents import Contents, load_contents
-from smalti.search.hits import Hit, Pile, Ranked, SearchSettings, hits, ranked
+from smalti.search.hits import Hit, hits
+from smalti.search.nearest import Ranked, SearchSettings, ranked
 from smalti.search.passages import Entry
+from smalti.search.places import Pile
 from smalti.search.posteriors import SoftTokens
 from smalti.search.ranking import SecondScore, shared_time
 from smalti.search.reordering import SoftQuery
@@ -144,7 +146,8 @@ def _candidates(
 ) -> Int64[np.ndarray, " row"]:
     if not excluded:
         return np.arange(len(segment)) if settings.exhaustive else segment.candidates(query, settings.candidates)
-    allowed = np.array([path not in excluded for path in segment.passages.paths], bool)[segment.passages.owner]
-    most = settings.candidates + int((~allowed).sum())  # as many as if the excluded were not there
+    paths, owner = segment.passages.paths, segment.passages.owner
+    allowed = ~np.fromiter(map(excluded.__contains__, paths), bool, len(paths))[owner]
+    most = settings.candidates + len(owner) - int(np.count_nonzero(allowed))  # as many as if the others were not there
     rows = np.arange(len(segment)) if settings.exhaustive else segment.candidates(query, most)
     return rows[allowed[rows]][: None if settings.exhaustive else settings.candidates]

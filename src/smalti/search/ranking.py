@@ -6,14 +6,15 @@ Short strings tie often. What comes first in a file must not decide: that would 
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, Shaped, UInt64
 
 from smalti.search.engines import rapidfuzz
 from smalti.search.passages import Passages
-from smalti.search.strings import TokenString
+from smalti.search.strings import TokenString, TokenStrings
 
 
 @runtime_checkable
@@ -27,27 +28,27 @@ class SecondScore(Protocol):
 
 def shared_time(query: TokenString, found: Sequence[TokenString]) -> Float[np.ndarray, " found"]:
     """Share of the longer one's time that both spend on the same tokens, 0…1; it hears durations, not order."""
-    known, place = np.unique(query.codes, return_inverse=True)
-    ours = np.bincount(place, weights=query.durations)
-    codes, durations = (
-        np.concatenate([np.zeros(0, np.int64), *part])
-        for part in ([one.codes for one in found], [one.durations for one in found])
-    )
-    owner = np.repeat(np.arange(len(found)), [len(one) for one in found])
-    column = np.searchsorted(known, codes).clip(max=len(known) - 1)
-    same = known[column] == codes
-    cells = owner[same] * len(known) + column[same]
-    theirs = np.bincount(cells, weights=durations[same], minlength=len(found) * len(known)).reshape(len(found), -1)
-    longer = np.maximum(query.frames, np.bincount(owner, weights=durations, minlength=len(found)))
+    strings, count = TokenStrings.of(found), len(query)
+    column = np.full(1 + max(query.codes.max(), strings.codes.max(initial=0)), -1)
+    column[query.codes] = np.arange(count)  # of each code, that of its last token
+    owner, place = np.repeat(np.arange(len(strings)), np.diff(strings.ends)), column[strings.codes]
+    same = np.flatnonzero(place >= 0)
+    cells, spent = owner[same] * count + place[same], strings.durations[same]
+    theirs = np.bincount(cells, weights=spent, minlength=len(strings) * count).reshape(-1, count)
+    ours = np.bincount(column[query.codes], weights=query.durations, minlength=count)
+    longer = np.maximum(query.frames, np.bincount(owner, weights=strings.durations, minlength=len(strings)))
     return np.minimum(theirs, ours).sum(axis=1) / longer
 
 
 def shared_pairs(query: TokenString, found: TokenString) -> int:
     """Pairs of neighbours that both have, each as often as both have it."""
-    ours, theirs = (
-        Counter(zip(one.codes[:-1].tolist(), one.codes[1:].tolist(), strict=True)) for one in (query, found)
-    )
-    return (ours & theirs).total()
+    ours, theirs = query.codes.tolist(), found.codes.tolist()
+    left, shared = Counter(pairwise(ours)), 0
+    for pair in pairwise(theirs):
+        if left.get(pair, 0):
+            left[pair] -= 1
+            shared += 1
+    return shared
 
 
 def distances(
@@ -74,8 +75,8 @@ def distances(
 def string_distances(query: str, texts: Sequence[str]) -> Float[np.ndarray, " text"]:
     """Edits between whole strings, divided by the tokens of the longer one."""
     fuzz = rapidfuzz()
-    edits = fuzz.process.cdist([query], texts, scorer=fuzz.distance.Levenshtein.distance, dtype=np.int32)
-    return edits[0] / np.maximum([len(text) for text in texts], max(len(query), 1))
+    edits = fuzz.distance.Levenshtein.normalized_distance
+    return fuzz.process.cdist([query], texts, scorer=edits, dtype=np.float64)[0]
 
 
 def aligned(query: str, text: str) -> tuple[slice, slice]:
@@ -89,13 +90,20 @@ def aligned(query: str, text: str) -> tuple[slice, slice]:
     return slice(best.src_start, best.src_end), slice(best.dest_start, best.dest_end)
 
 
-def tied(ordered: Float[np.ndarray, " row"]) -> Bool[np.ndarray, " row"]:
+def tied(ordered: Shaped[np.ndarray, " row"]) -> Bool[np.ndarray, " row"]:
     """Which of these numbers equal a neighbour."""
-    same = np.diff(ordered) == 0
-    return np.concatenate([same, [False]]) | np.concatenate([[False], same]) if len(ordered) else np.zeros(0, bool)
+    same, found = ordered[1:] == ordered[:-1], np.zeros(len(ordered), bool)
+    found[1:] = same
+    found[:-1] |= same
+    return found
 
 
-def draw(seed: int, *names: object) -> int:
-    """A number that names decide, and not the order they come in."""
-    digest = hashlib.blake2b("\0".join(map(str, (seed, *names))).encode("utf-8", "surrogatepass"), digest_size=8)
-    return int.from_bytes(digest.digest(), "big")
+def draws(seed: int, text: str, names: Sequence[bytes]) -> UInt64[np.ndarray, " name"]:
+    """A number for each name, which names, text and seed decide, and not the order they come in."""
+    asked = hashlib.blake2b(f"{seed}\0{text}\0".encode("utf-8", "surrogatepass"), digest_size=8)
+    lots: list[bytes] = []
+    for name in names:
+        lot = asked.copy()
+        lot.update(name)
+        lots.append(lot.digest())
+    return np.frombuffer(b"".join(lots), ">u8").astype(np.uint64)

@@ -1,26 +1,59 @@
-"""The nearest passages in the order of their soft scores: what was believed, where the edit distance counts decisions.
+"""The nearest passages by their soft scores: what was believed, where the edit distance counts decisions.
 
 Two questions are asked of a query and a passage, and their answers added: how likely is the passage's string, given
 what was believed of the query, and how likely is the query's, given what was believed of the passage. An index that
 keeps no posteriors can only be asked the first.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float, Int64, Shaped, UInt8
+from jaxtyping import Float, Int64
 
+from smalti.search.holds import sounding
 from smalti.search.passages import Passages
-from smalti.search.posteriors import LOGARITHMS
+from smalti.search.places import Places
+from smalti.search.posteriors import LOGARITHMS, PROBABILITIES
 from smalti.search.ranking import aligned
-from smalti.search.soft import column_scores, string_scores
-from smalti.search.strings import TokenString
+from smalti.search.soft import Pairs, pair_scores
+from smalti.search.strings import TokenString, spans
 
-T = TypeVar("T")
-Place = tuple[Passages, int]
-Piece = tuple[Passages, int, TokenString]  # a recording's row, and a stretch of it
+
+@dataclass(frozen=True, slots=True)
+class _Stretches:
+    """What of a query is held against what of some passages of a segment.
+
+    Attributes:
+        passages, rows: of the segment, and which of them.
+        first, count: of the tokens of the query's string.
+        begins, tokens: where those of theirs begin among the tokens of all passages, and how many they are.
+        frame: of its recording at which each of theirs begins.
+        cut: which of them are not whole recordings.
+    """
+
+    passages: Passages
+    rows: Int64[np.ndarray, " pair"]
+    first: Int64[np.ndarray, " pair"]
+    count: Int64[np.ndarray, " pair"]
+    begins: Int64[np.ndarray, " pair"]
+    tokens: Int64[np.ndarray, " pair"]
+    frame: Int64[np.ndarray, " pair"]
+    cut: Int64[np.ndarray, " cut"]
+
+    def sounding(self) -> Int64[np.ndarray, "pair 2"]:
+        """First row of posteriors, and end, of theirs, without what is held at their ends."""
+        passages, cut = self.passages, self.cut
+        owner = passages.owner[self.rows]
+        if not len(cut):
+            return passages.sounding(owner)
+        found = np.zeros((len(owner), 2), np.int64)
+        whole = np.delete(np.arange(len(owner)), cut)
+        found[whole] = passages.sounding(owner[whole])
+        spanned = zip(self.begins[cut].tolist(), self.tokens[cut].tolist(), strict=True)
+        frames = [int(passages.durations[begin : begin + count].sum()) for begin, count in spanned]
+        begins = passages.first_frames[owner[cut]] + self.frame[cut]
+        found[cut] = passages.sounding_in(begins, np.array(frames, np.int64))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,106 +68,66 @@ class SoftQuery:
     string: TokenString
     log_probabilities: Float[np.ndarray, "frame vocab"]
 
-    def scores(self, places: Sequence[Place], *, inside: bool) -> Float[np.ndarray, " place"]:
+    def scores(self, places: Places, *, inside: bool) -> Float[np.ndarray, " place"]:
         """Mean log-probability per frame of the strings of some passages, and of the query's own given theirs.
 
         A window of a longer recording, or any passage if `inside`, is asked about its stretch that is most like the
         query, as it is for the edit distance.
         """
-        both = all(passages.posteriors is not None for passages, _ in places)
+        parts = list(places.by_segment())
+        both = all(passages.posteriors is not None for passages, _, _ in parts)
         found = np.zeros(len(places))
-        whole: list[int] = []
-        pieces: list[Piece] = []
-        for number, ((passages, row), string) in enumerate(
-            zip(places, of_places(places, Passages.strings), strict=True)
-        ):
-            if not (inside or passages.windowed[row]):
-                ours, theirs = self.string, string
-            else:
-                one, other = aligned(self.string.text, string.text)
-                ours, theirs = self.string.cut(one.start, one.stop), string.cut(other.start, other.stop)
-            if len(ours) == len(self.string):
-                whole.append(number)
-                pieces.append((passages, int(passages.owner[row]), theirs))
-            else:
-                found[number] = self._part(ours)._compared([(passages, int(passages.owner[row]), theirs)], both)[0]
-        found[whole] = self._compared(pieces, both)
+        for passages, at, rows in parts:
+            stretches = self._stretches(passages, rows, inside=inside)
+            theirs = self._theirs(stretches)
+            scores = pair_scores(theirs.and_then(self._ours(stretches)) if both else theirs)
+            found[at] = scores.reshape(-1, len(at)).sum(axis=0)
         return found
 
-    def _part(self, string: TokenString) -> "SoftQuery":
-        """The query's stretch of this string."""
-        return SoftQuery(string, self.log_probabilities[string.start : string.start + string.frames])
+    def _stretches(self, passages: Passages, rows: Int64[np.ndarray, " pair"], *, inside: bool) -> _Stretches:
+        first, end = np.zeros(len(rows), np.int64), np.full(len(rows), len(self.string))
+        begins, ends, frame = passages.ends[rows], passages.ends[rows + 1], passages.starts[rows]
+        cut = np.flatnonzero(np.ones(len(rows), bool) if inside else passages.windowed[rows])
+        for number in cut.tolist():
+            string = passages.string(int(rows[number]))
+            ours, theirs = aligned(self.string.text, string.text)
+            first[number], end[number] = ours.start, ours.stop
+            ends[number], begins[number] = begins[number] + theirs.stop, begins[number] + theirs.start
+            frame[number] = string.cut(theirs.start, theirs.stop).start
+        return _Stretches(passages, rows, first, end - first, begins, ends - begins, frame, cut)
 
-    def _compared(self, pieces: Sequence[Piece], both: bool) -> Float[np.ndarray, " piece"]:
-        """Of stretches of recordings, each given by its row and its string."""
-        found = string_scores(unheld(self.log_probabilities), [string.codes for _, _, string in pieces])
-        if not both:
-            return found
-        for passages, chosen in _by_segment([passages for passages, _, _ in pieces]):
-            stretches = [(pieces[i][1], pieces[i][2]) for i in chosen]
-            columns, counts = _heard(passages, stretches, self.string.codes)
-            found[chosen] += column_scores(LOGARITHMS.take(columns), counts)
+    def _theirs(self, stretches: _Stretches) -> Pairs:
+        """Strings of passages, given what was believed of the query."""
+        given, tokens = self.log_probabilities, stretches.tokens
+        sounds, logs = self._sounding(stretches), given.T.astype(np.float64, order="C").reshape(-1)
+        codes = stretches.passages.codes[spans(stretches.begins, tokens)].astype(np.int64)
+        places = codes * len(given) + np.repeat(sounds[:, 0], tokens)
+        return Pairs(np.exp(logs), lambda: logs, places, tokens, sounds[:, 1] - sounds[:, 0])
+
+    def _ours(self, stretches: _Stretches) -> Pairs:
+        """Strings of the query, given what was believed of the passages: of its own codes, which are few."""
+        sounds, posteriors = stretches.sounding(), stretches.passages.posteriors
+        assert posteriors is not None
+        frames = sounds[:, 1] - sounds[:, 0]
+        flat, rows = np.asarray(posteriors).reshape(-1), spans(sounds[:, 0], frames) * posteriors.shape[1]
+        codes = self.string.codes.tolist()
+        lines = {code: line for line, code in enumerate(dict.fromkeys(codes))}
+        believed = np.empty((len(lines), len(rows)), np.uint8)
+        for code, line in lines.items():
+            flat[code:].take(rows, out=believed[line], mode="clip")
+        begins = np.array([lines[code] * len(rows) for code in codes])
+        places = begins[spans(stretches.first, stretches.count)]
+        places += np.repeat(np.cumsum(frames) - frames, stretches.count)
+        given = believed.reshape(-1)
+        return Pairs(PROBABILITIES.take(given), lambda: LOGARITHMS.take(given), places, stretches.count, frames)
+
+    def _sounding(self, stretches: _Stretches) -> Int64[np.ndarray, "pair 2"]:
+        """First frame, and end, of what is held against each passage, without what is held at its ends."""
+        given, count = self.log_probabilities, len(self.string)
+        found = np.repeat(sounding(given, np.array([len(given)])), len(stretches.rows), axis=0)
+        for number in stretches.cut[stretches.count[stretches.cut] < count].tolist():
+            first = int(stretches.first[number])
+            part = self.string.cut(first, first + int(stretches.count[number]))
+            beliefs = given[part.start : part.start + part.frames]
+            found[number] = part.start + sounding(beliefs, np.array([len(beliefs)]))[0]
         return found
-
-
-def unheld(rows: Shaped[np.ndarray, "frame vocab"]) -> Shaped[np.ndarray, "shorter vocab"]:
-    """Frames of a recording without those at its ends that only repeat their neighbour.
-
-    A tokenizer that does not listen to quiet ends names them as the nearest frame that it heard. They say nothing, and
-    in a mean per frame they would make all strings likelier that stand beside much silence.
-    """
-    return rows[_kept(rows, np.array([len(rows)]))]
-
-
-def _kept(rows: Shaped[np.ndarray, "frame vocab"], counts: Int64[np.ndarray, " stretch"]) -> Int64[np.ndarray, " kept"]:
-    """The frames of stretches, one after another, that `unheld` leaves of each."""
-    ends = np.cumsum(counts)
-    begins, places = ends - counts, np.arange(len(rows))
-    differs = np.zeros(len(rows), bool)
-    differs[:-1] = (rows[1:] != rows[:-1]).any(axis=1)
-    differs[ends[counts > 0] - 1] = False  # what follows is another stretch
-    owner = np.repeat(np.arange(len(counts)), counts)[differs]
-    firsts, lasts = ends.copy(), begins.copy()  # of a stretch whose frames are all equal the first one is left
-    firsts[owner[::-1]], lasts[owner] = places[differs][::-1], places[differs] + 1
-    firsts = np.where(firsts == ends, begins, firsts)
-    return places[(places >= np.repeat(firsts, counts)) & (places <= np.repeat(lasts, counts))]
-
-
-def of_places(places: Sequence[Place], asked: Callable[[Passages, Int64[np.ndarray, " _"]], list[T]]) -> list[T]:
-    """What is asked of rows of passages, for places of several segments, in their order."""
-    found: list[T | None] = [None] * len(places)
-    for passages, chosen in _by_segment([passages for passages, _ in places]):
-        rows = np.array([places[number][1] for number in chosen], np.int64)
-        for number, one in zip(chosen, asked(passages, rows), strict=True):
-            found[number] = one
-    return [one for one in found if one is not None]
-
-
-def _by_segment(given: Sequence[Passages]) -> list[tuple[Passages, list[int]]]:
-    """The segments there are, and where each of them stands."""
-    found: dict[int, tuple[Passages, list[int]]] = {}
-    for number, passages in enumerate(given):
-        found.setdefault(id(passages), (passages, []))[1].append(number)
-    return list(found.values())
-
-
-def _heard(
-    passages: Passages, stretches: Sequence[tuple[int, TokenString]], codes: Int64[np.ndarray, " token"]
-) -> tuple[UInt8[np.ndarray, "frame token"], Int64[np.ndarray, " stretch"]]:
-    """What was believed of some codes in stretches of recordings, one after another, and how many frames each has."""
-    assert passages.posteriors is not None
-    counts = _frames([string for _, string in stretches])
-    begins = passages.first_frames[[recording for recording, _ in stretches]]
-    begins = begins + np.array([string.start for _, string in stretches], np.int64)
-    shifts = np.repeat(begins - np.cumsum(counts) + counts, counts)
-    rows = passages.posteriors[shifts + np.arange(len(shifts))]
-    kept = _kept(rows, counts)
-    owners = np.repeat(np.arange(len(counts)), counts)[kept]
-    return rows[kept][:, codes], np.bincount(owners, minlength=len(counts))
-
-
-def _frames(strings: Sequence[TokenString]) -> Int64[np.ndarray, " string"]:
-    """How long each lasts."""
-    owner = np.repeat(np.arange(len(strings)), [len(string) for string in strings])
-    durations = np.concatenate([np.zeros(0, np.int64), *(string.durations for string in strings)])
-    return np.bincount(owner, weights=durations, minlength=len(strings)).astype(np.int64)

@@ -5,156 +5,200 @@
                 7    7    2    2        the sum of theirs. There is no blank: equal neighbours are one token.
                 7    7    7    2
 
-An edit counts the same whether the tokenizer was sure of a token or all but chose another; here it does not. Many pairs
-are computed at once, as numbers and not as logarithms, for those cost ten times as much; the few pairs whose numbers
-are too small for that are computed again as logarithms.
+An edit counts the same whether the tokenizer was sure of a token or all but chose another; here it does not.
+
+All pairs of a recording and a string are computed at once, frame by frame, their strings end to end in one row of
+slots. A slot of probability 0 stands before each: all paths begin there, and none comes over from the string before.
+Pairs of many frames stand first, so that those that go on are always the beginning of the row.
+
+    slots           .  7  2  .  7  9  2  .  4       three pairs, of 9, 9 and 5 frames
+    frames 1…5      ==========================
+    frames 6…9      ====================
+
+Numbers are added, not logarithms, which cost ten times as much. Pairs too unlikely for that are computed again relative
+to the likeliest of their own tokens in each frame, and those still too unlikely, or too manifold, as logarithms.
 
 Source: Graves et al. 2006, "Connectionist temporal classification", the forward sum, with a blank of probability 0.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 
-_TOGETHER = 256  # pairs of similar size computed at once
+from smalti.search.strings import spans
+
+_TOGETHER = 512  # pairs of similar length computed at once
 _SMALLEST = 1e-280  # below it, paths that matter may have been lost to zero on the way
 _NEVER = -1e30  # stands for the logarithm of 0 where two of them would be subtracted
 
-_Take = Callable[[np.ndarray, int, np.ndarray | slice], Float[np.ndarray, "token pair"]]
+_Meet = Callable[[int, np.ndarray], None]  # plain, as closures are defined anew for every query
+_Add = Callable[..., object]
 
 
-def string_scores(
-    log_probabilities: Float[np.ndarray, "frame vocab"], strings: Sequence[Int64[np.ndarray, " _"]]
-) -> Float[np.ndarray, " string"]:
-    """How likely each of many strings is, given one recording: log p(string) / frames; -inf if it cannot be.
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Strings, each of which is to be scored given the recording that it is paired with.
 
-    Args:
-        log_probabilities: natural logarithms, of every code in every frame.
-        strings: codes, no two neighbours equal. One of more tokens than there are frames is impossible, as is one of
-            no tokens.
+    Attributes:
+        believed: probabilities; those of one code in a recording's frames stand side by side.
+        logs: gives their natural logarithms, which only what is very unlikely needs.
+        places: of each token of all strings, end to end: where in `believed` its code in the recording's first frame
+            is. No two neighbours of a string are equal.
+        tokens, frames: of each pair.
     """
-    frames = len(log_probabilities)
-    highest, logs = _relative(log_probabilities, axis=1)
-    values = np.exp(logs)
-    counts = np.array([len(one) for one in strings], np.int64)
-    found = np.full(len(strings), -np.inf)
-    for chosen in _groups(counts, (counts >= 1) & (counts <= frames)):
-        codes = np.zeros((counts[chosen].max(), len(chosen)), np.int64)
-        for column, number in enumerate(chosen.tolist()):
-            codes[: counts[number], column] = strings[number]
 
-        def take(table: np.ndarray, frame: int, part: np.ndarray | slice, codes: np.ndarray = codes) -> np.ndarray:
-            return table[frame].take(codes[:, part])
+    believed: Float[np.ndarray, " number"]
+    logs: Callable[[], Float[np.ndarray, " number"]]
+    places: Int64[np.ndarray, " token"]
+    tokens: Int64[np.ndarray, " pair"]
+    frames: Int64[np.ndarray, " pair"]
 
-        found[chosen] = _sums(take, values, logs, frames=np.full(len(chosen), frames), tokens=counts[chosen])
-    return (found + highest.sum()) / max(frames, 1)
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def and_then(self, other: "Pairs") -> "Pairs":
+        """These and others, to be scored together."""
+        return Pairs(
+            np.concatenate([self.believed, other.believed]),
+            lambda: np.concatenate([self.logs(), other.logs()]),
+            np.concatenate([self.places, other.places + len(self.believed)]),
+            np.concatenate([self.tokens, other.tokens]),
+            np.concatenate([self.frames, other.frames]),
+        )
 
 
-def recording_scores(
-    log_probabilities: Sequence[Float[np.ndarray, "_ vocab"]], string: Int64[np.ndarray, " token"]
-) -> Float[np.ndarray, " recording"]:
-    """How likely one string is, given each of many recordings: log p(string) / frames of each; -inf if it cannot be.
+def pair_scores(pairs: Pairs) -> Float[np.ndarray, " pair"]:
+    """How likely each string is, given its recording: log p(string) / frames; -inf if it cannot be.
 
-    Args:
-        log_probabilities: of each recording, as of `string_scores`.
-        string: codes, no two neighbours equal.
+    A string of more tokens than there are frames is impossible, as is one of no tokens.
     """
-    columns = [np.zeros((0, len(string))), *(one.take(string, axis=1) for one in log_probabilities)]
-    return column_scores(np.concatenate(columns), np.array([len(one) for one in log_probabilities], np.int64))
+    frames, tokens = pairs.frames, pairs.tokens
+    found = np.full(len(pairs), -np.inf)
+    order = np.argsort(-frames, kind="stable")
+    order = order[((tokens >= 1) & (tokens <= frames))[order]]
+    behind = np.zeros(int(frames.max(initial=0)))  # the probability, in every frame, of what stands before a string
+    values = np.concatenate([pairs.believed, behind])
+    begins = np.cumsum(tokens) - tokens
+    for first in range(0, len(order), _TOGETHER):
+        chosen = order[first : first + _TOGETHER]
+        row = _Row.of(pairs, begins[chosen], chosen)
+        found[chosen] = _logs_of_sums(row, values, pairs.logs)
+    return found / np.maximum(frames, 1)
 
 
-def column_scores(
-    columns: Float[np.ndarray, "frame token"], frames: Int64[np.ndarray, " recording"]
-) -> Float[np.ndarray, " recording"]:
-    """The same as `recording_scores` of the logarithms that matter: of the string's own tokens.
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Slots of some pairs, those of most frames first.
 
-    Args:
-        columns: of every token of the string, of all frames of all recordings, one recording after another.
-        frames: of each recording.
+    Attributes:
+        places: of each slot, as of `pair_scores`; behind all logarithms for what stands before a string.
+        firsts: slot before each string.
+        ends: slot behind it.
+        frames: of each pair.
     """
-    tokens = columns.shape[1]
-    highest, logs = _relative(np.ascontiguousarray(columns.T), axis=0)
-    values = np.exp(logs)
-    begins = np.concatenate([[0], np.cumsum(frames)])
-    offset = np.bincount(np.repeat(np.arange(len(frames)), frames), weights=highest, minlength=len(frames))
-    found = np.full(len(frames), -np.inf)
-    for chosen in _groups(frames, (frames >= tokens) & (tokens > 0)):
-        first, last = begins[chosen], begins[chosen + 1] - 1
 
-        def take(
-            table: np.ndarray,
-            frame: int,
-            part: np.ndarray | slice,
-            first: np.ndarray = first,
-            last: np.ndarray = last,
-        ) -> np.ndarray:
-            return table.take(np.minimum(first[part] + frame, last[part]), axis=1)
+    places: Int64[np.ndarray, " slot"]
+    firsts: Int64[np.ndarray, " pair"]
+    ends: Int64[np.ndarray, " pair"]
+    frames: Int64[np.ndarray, " pair"]
 
-        found[chosen] = _sums(take, values, logs, frames=frames[chosen], tokens=np.full(len(chosen), tokens))
-    return (found + offset) / np.maximum(frames, 1)
+    @classmethod
+    def of(cls, pairs: Pairs, begins: Int64[np.ndarray, " chosen"], chosen: Int64[np.ndarray, " chosen"]) -> "_Row":
+        """Of some pairs, whose strings begin at these of all places."""
+        counts = pairs.tokens[chosen] + 1
+        ends = np.cumsum(counts)
+        firsts = ends - counts
+        places = pairs.places[spans(begins - 1, counts)]
+        places[firsts] = len(pairs.believed)
+        return cls(places, firsts, ends, pairs.frames[chosen])
 
+    def taken(self, chosen: Int64[np.ndarray, " chosen"]) -> "_Row":
+        """Some of the pairs, in their order."""
+        counts = (self.ends - self.firsts)[chosen]
+        ends = np.cumsum(counts)
+        return _Row(self.places[spans(self.firsts[chosen], counts)], ends - counts, ends, self.frames[chosen])
 
-def _relative(logs: Float[np.ndarray, "_ _"], *, axis: int) -> tuple[Float[np.ndarray, " frame"], np.ndarray]:
-    """The highest of every frame, and all less that: then what is likely is near 1 and is not lost to zero."""
-    highest = np.maximum(logs.max(axis=axis, initial=_NEVER), _NEVER)
-    return highest.astype(np.float64), np.subtract(logs, np.expand_dims(highest, axis), dtype=np.float64)
-
-
-def _groups(sizes: Int64[np.ndarray, " pair"], possible: Bool[np.ndarray, " pair"]) -> list[Int64[np.ndarray, " _"]]:
-    """Pairs that can be, those of similar size together."""
-    order = np.argsort(sizes, kind="stable")
-    order = order[possible[order]]
-    return [order[first : first + _TOGETHER] for first in range(0, len(order), _TOGETHER)]
+    def going_on(self) -> Int64[np.ndarray, " frame"]:
+        """How many pairs have each frame."""
+        return len(self.frames) - np.cumsum(np.bincount(self.frames))[:-1]
 
 
-def _sums(
-    take: _Take,
-    values: np.ndarray,
-    logs: np.ndarray,
-    *,
-    frames: Int64[np.ndarray, " pair"],
-    tokens: Int64[np.ndarray, " pair"],
+def _logs_of_sums(
+    row: _Row, values: Float[np.ndarray, " more"], logs: Callable[[], Float[np.ndarray, " number"]]
 ) -> Float[np.ndarray, " pair"]:
-    """Logarithms of the forward sums; `take` gives what a table says of some pairs' tokens in a frame."""
-    everything = slice(None)
-    sums = _forward(lambda frame: take(values, frame, everything), frames, tokens, logs=False)
-    unsure = np.flatnonzero(~((sums > _SMALLEST) & np.isfinite(sums)))
+    """Logarithms of the sums over all paths of each pair."""
+    found, sure = _plain(row, values)
+    if sure.all():
+        return found
+    given, behind = logs(), np.full(len(values), _NEVER)
+    behind[: len(given)] = np.maximum(given, _NEVER)
+    for way in (_relative, _logarithmic):
+        again = np.flatnonzero(~sure)
+        if len(again):
+            found[again], sure[again] = way(row.taken(again), behind)
+    return np.where(found <= _NEVER / 2, -np.inf, found)
+
+
+def _plain(row: _Row, values: Float[np.ndarray, " more"]) -> tuple[np.ndarray, np.ndarray]:
+    def meet(frame: int, slots: np.ndarray) -> None:
+        slots *= values[frame:].take(row.places[: len(slots)])
+
+    return _sure(_forward(row, meet))
+
+
+def _relative(row: _Row, logs: Float[np.ndarray, " more"]) -> tuple[np.ndarray, np.ndarray]:
+    """In every frame divided by the probability of the pair's likeliest token: what is likely is not lost to zero."""
+    going_on, counts = row.going_on().tolist(), row.ends - row.firsts
+    offset = np.zeros(len(row.frames))
+
+    def meet(frame: int, slots: np.ndarray) -> None:
+        pairs = going_on[frame]
+        own = logs[frame:].take(row.places[: len(slots)])
+        highest = np.maximum.reduceat(own, row.firsts[:pairs])
+        offset[:pairs] += highest
+        own -= np.repeat(highest, counts[:pairs])
+        slots *= np.exp(own, out=own)
+        slots[row.firsts[:pairs]] = 0  # what grew to infinity in one string is not to reach the next
+
+    found, sure = _sure(_forward(row, meet))
+    return found + offset, sure
+
+
+def _logarithmic(row: _Row, logs: Float[np.ndarray, " more"]) -> tuple[np.ndarray, np.ndarray]:
+    def meet(frame: int, slots: np.ndarray) -> None:
+        slots += logs[frame:].take(row.places[: len(slots)])
+
+    found = _forward(row, meet, add=_add_logs, zero=_NEVER, one=0.0)
+    return found, np.ones(len(found), bool)
+
+
+def _sure(sums: Float[np.ndarray, " pair"]) -> tuple[np.ndarray, np.ndarray]:
+    """Their logarithms, and which are neither too small nor too large to be trusted."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.log(sums)
-    if len(unsure):
-        found[unsure] = _forward(lambda frame: take(logs, frame, unsure), frames[unsure], tokens[unsure], logs=True)
-    return found
+        return np.log(sums), (sums > _SMALLEST) & np.isfinite(sums)
 
 
 def _forward(
-    emissions: Callable[[int], Float[np.ndarray, "token pair"]],
-    frames: Int64[np.ndarray, " pair"],
-    tokens: Int64[np.ndarray, " pair"],
-    *,
-    logs: bool,
+    row: _Row, meet: _Meet, *, add: _Add = np.add, zero: float = 0.0, one: float = 1.0
 ) -> Float[np.ndarray, " pair"]:
     """Sum over all paths, frame by frame: each stays at its token or goes on to the next.
 
-    Row 0 stands before the string, where all paths are before the first frame and none is after it. A number too large
-    to hold becomes infinite, which the caller sees.
+    Args:
+        meet: multiplies slots by their probabilities in a frame.
+        add, zero, one: of numbers, or of what stands for them.
     """
-    none, add, times = (_NEVER, _add_logs, np.add) if logs else (0.0, np.add, np.multiply)
-    before = np.full((int(tokens.max()) + 1, len(tokens)), none)
-    after = before.copy()
-    before[0] = 0.0 if logs else 1.0
-    found, ends = np.empty(len(tokens)), set(frames.tolist())
-    for frame in range(int(frames.max())):
-        reached = after[1:]
-        with np.errstate(over="ignore", invalid="ignore"):
-            add(before[1:], before[:-1], out=reached)
-            times(reached, emissions(frame)[: len(reached)], out=reached)
-        before[0] = none
-        before, after = after, before
-        if frame + 1 in ends:
-            ended = np.flatnonzero(frames == frame + 1)
-            found[ended] = before[tokens[ended], ended]
-    return np.where(found <= _NEVER / 2, -np.inf, found) if logs else found
+    even, odd = np.full((2, 1 + len(row.places)), zero)  # one more in front, where nothing ever is
+    even[1 + row.firsts] = one  # where all paths are before the first frame
+    before, after = even, odd
+    with np.errstate(over="ignore", invalid="ignore"):
+        for frame, end in enumerate(row.ends[row.going_on() - 1].tolist()):
+            slots = after[1 : 1 + end]
+            add(before[1 : 1 + end], before[:end], out=slots)
+            meet(frame, slots)
+            before, after = after, before
+    return np.where(row.frames % 2, odd[row.ends], even[row.ends])
 
 
 def _add_logs(one: np.ndarray, other: np.ndarray, *, out: np.ndarray) -> None:

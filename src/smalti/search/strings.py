@@ -6,7 +6,9 @@
 A slower take of a word has other durations, but nearly the same string.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from jaxtyping import Int64, Shaped
@@ -49,6 +51,72 @@ class TokenString:
         return int(self.durations.sum())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenStrings(Sequence[TokenString]):
+    """Many strings end to end, so that numbers of all can be computed at once.
+
+    Attributes:
+        codes, durations: of all tokens.
+        ends: of each string among the tokens, behind a first 0.
+        starts: frame of its recording at which each begins.
+    """
+
+    codes: Int64[np.ndarray, " token"]
+    durations: Int64[np.ndarray, " token"]
+    ends: Int64[np.ndarray, " end"]
+    starts: Int64[np.ndarray, " string"]
+
+    @classmethod
+    def of(cls, strings: Sequence[TokenString]) -> "TokenStrings":
+        """The same strings end to end."""
+        if isinstance(strings, TokenStrings):
+            return strings
+        none, starts = np.zeros(0, np.int64), np.array([one.start for one in strings], np.int64)
+        codes, durations = (
+            np.concatenate([none, *part])
+            for part in ([one.codes for one in strings], [one.durations for one in strings])
+        )
+        return cls(codes, durations, np.cumsum([0, *map(len, strings)]), starts)
+
+    @classmethod
+    def joined(cls, parts: Sequence["TokenStrings"]) -> "TokenStrings":
+        """All strings of all parts."""
+        none = np.zeros(0, np.int64)
+        codes, durations, counts, starts = (
+            np.concatenate([none, *part])
+            for part in zip(*((one.codes, one.durations, np.diff(one.ends), one.starts) for one in parts), strict=True)
+        )
+        return cls(codes, durations, np.cumsum([0, *counts]), starts)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @overload
+    def __getitem__(self, index: int) -> TokenString: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "TokenStrings": ...
+
+    def __getitem__(self, index: int | slice) -> "TokenString | TokenStrings":
+        if isinstance(index, slice):
+            return self.taken(np.arange(len(self))[index])
+        number = range(len(self))[index]
+        piece = slice(int(self.ends[number]), int(self.ends[number + 1]))
+        return TokenString(self.codes[piece], self.durations[piece], int(self.starts[number]))
+
+    def taken(self, order: Int64[np.ndarray, " chosen"]) -> "TokenStrings":
+        """Some of them, in this order."""
+        counts = np.diff(self.ends)[order]
+        at = spans(self.ends[order], counts)
+        return TokenStrings(self.codes[at], self.durations[at], np.cumsum([0, *counts]), self.starts[order])
+
+
+def spans(begins: Int64[np.ndarray, " span"], counts: Int64[np.ndarray, " span"]) -> Int64[np.ndarray, " place"]:
+    """begin, begin + 1, … begin + count - 1 of every span, one after another."""
+    ends = np.cumsum(counts)
+    return np.repeat(begins - ends + counts, counts) + np.arange(int(counts.sum()))
+
+
 def collapse(tokens: Tokens, *, codebook: int = 0) -> list[TokenString]:
     """The string of every item of a batch, from one of its code streams.
 
@@ -59,8 +127,8 @@ def collapse(tokens: Tokens, *, codebook: int = 0) -> list[TokenString]:
         ParameterError: if there is no such stream, or the vocabulary is larger than characters are.
     """
     require_codebook(tokens.spec.codebooks, tokens.spec.vocab, codebook)
-    rows = tokens.codes[:, codebook].cpu().numpy()
-    return [joined(row[:frames]) for row, frames in zip(rows, tokens.frames.tolist(), strict=True)]
+    rows, lengths = tokens.codes.cpu().numpy()[:, codebook], tokens.lengths.tolist()
+    return [joined(row[: tokens.spec.frames(samples)]) for row, samples in zip(rows, lengths, strict=True)]
 
 
 def require_codebook(codebooks: int, vocab: int, codebook: int) -> None:
@@ -93,9 +161,10 @@ def windows(string: TokenString, *, size: int, hop: int) -> list[TokenString]:
 
 def joined(codes: Int64[np.ndarray, " frame"]) -> TokenString:
     """Codes of frames as a string: runs of equal ones become one token."""
-    starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    durations = np.diff(starts, append=len(codes))
-    return TokenString(codes[starts], durations.astype(np.int64))
+    begins = np.ones(len(codes), bool)
+    begins[1:] = codes[1:] != codes[:-1]
+    starts = np.flatnonzero(begins)
+    return TokenString(codes[starts], np.concatenate([starts[1:], [len(codes)]])[: len(starts)] - starts)
 
 
 def as_text(codes: Shaped[np.ndarray, " token"]) -> str:

@@ -43,12 +43,14 @@ class RetrievalReport:
 
     Attributes:
         mrr, map, p_at_1, queries, ms_per_query, us_per_pair: of the index's own search, as `smalti search` does it, and
-            timed from tokens to hits; recordings that are no candidates share the last rank.
+            timed from tokens to hits, in CPU time; recordings that are no candidates share the last rank.
+        speed_up: us_per_pair of `mfcc_dtw` for one of the search; None without peers.
         recall_at: of the first 1, 5 and 10 hits of a comparison with everything, the share that the search finds.
         recordings: in the index.
         tokens_per_second: of sound, after runs are joined.
         excluded: column whose equals were not to be found; "" if only the query itself.
-        peers: the same scores of `exhaustive` (all passages compared), `mfcc_dtw`, `kmeans_edit`, `random`.
+        peers: the same scores of `exhaustive` (all passages compared), `edit` (no soft scores, where the tokenizer has
+            such), `mfcc_dtw`, `kmeans_edit`, `random`.
         failed: path and reason of each query that could not be heard.
         seconds: taken.
     """
@@ -59,6 +61,7 @@ class RetrievalReport:
     queries: int
     ms_per_query: float
     us_per_pair: float
+    speed_up: float | None
     recall_at: Mapping[str, float]
     recordings: int
     tokens_per_second: float
@@ -109,11 +112,13 @@ def evaluate_index(
     """
     begin = time.perf_counter()
     index, trial, failed = _trial(folder, data, exclude)
-    own, everything = SearchSettings(), SearchSettings(exhaustive=True)
-    recall, spent = _recall(index, trial, own, everything)
+    ways = {"own": SearchSettings(), "exhaustive": SearchSettings(exhaustive=True)}
+    if any(isinstance(one, SoftTokens) for one in trial.tokens):
+        ways["edit"] = SearchSettings(soft=0)
+    recall, spent = _recall(index, trial, ways)
     progress(1, 4)
-    scores = _timed(_scores(index, trial, own), spent[0], len(trial.entries))
-    beside = {"exhaustive": _timed(_scores(index, trial, everything), spent[1], len(trial.entries))}
+    beside = {name: _timed(_scores(index, trial, way), spent[name], len(trial.entries)) for name, way in ways.items()}
+    scores = beside.pop("own")
     progress(2, 4)
     if peers:
         beside |= _peers(trial)
@@ -125,6 +130,7 @@ def evaluate_index(
     progress(4, 4)
     return RetrievalReport(
         **asdict(scores),
+        speed_up=beside["mfcc_dtw"].us_per_pair / scores.us_per_pair if peers else None,
         recall_at=recall,
         recordings=len(trial.entries),
         tokens_per_second=sum(map(len, strings)) / (frame * sum(one.frames for one in strings)),
@@ -183,7 +189,8 @@ def _scores(index: SearchIndex, trial: _Trial, settings: SearchSettings) -> Retr
     def ranks(row: int) -> Float[np.ndarray, " item"]:
         ranked = rank([index], trial.tokens[row], settings, excluded=trial.excluded(row))
         found = np.full(len(item), np.inf)
-        for (passages, passage), group in zip(ranked.places, ranked.groups.tolist(), strict=True):
+        for place, group in enumerate(ranked.groups.tolist()):
+            passages, passage = ranked.places[place]
             number = item[passages.paths[passages.owner[passage]]]
             found[number] = min(found[number], group)
         return found
@@ -196,23 +203,24 @@ def _timed(scores: RetrievalScores, ms_per_query: float, recordings: int) -> Ret
 
 
 def _recall(
-    index: SearchIndex, trial: _Trial, own: SearchSettings, truth: SearchSettings
-) -> tuple[dict[str, float], tuple[float, float]]:
-    """Share of the true first hits that a search finds, and milliseconds that it and the truth take a query."""
+    index: SearchIndex, trial: _Trial, ways: Mapping[str, SearchSettings]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Share of the true first hits that the own search finds, and milliseconds that each way takes a query."""
     shares: dict[int, list[float]] = {k: [] for k in _RECALL}
-    spent = [0.0, 0.0]
+    spent = dict.fromkeys(ways, 0.0)
     for row, tokens in enumerate(trial.tokens):
-        hits: list[list[tuple[str, float]]] = []
-        for way, settings in enumerate((own, truth)):
-            begin = time.perf_counter()
-            found = search(index, tokens, settings, excluded=trial.excluded(row))
-            spent[way] += time.perf_counter() - begin
-            hits.append([(hit.path, hit.start) for hit in found])
+        hits: dict[str, list[tuple[str, float]]] = {}
+        excluded = trial.excluded(row)
+        for name, settings in ways.items():
+            begin = time.process_time()
+            found = search(index, tokens, settings, excluded=excluded)
+            spent[name] += time.process_time() - begin
+            hits[name] = [(hit.path, hit.start) for hit in found]
         for k, share in shares.items():
-            wanted = set(hits[1][:k])
-            share.append(len(wanted & set(hits[0][:k])) / max(len(wanted), 1))
-    per_query = 1000 / len(trial.tokens)
-    return {str(k): float(np.mean(share)) for k, share in shares.items()}, (spent[0] * per_query, spent[1] * per_query)
+            wanted = set(hits["exhaustive"][:k])
+            share.append(len(wanted & set(hits["own"][:k])) / max(len(wanted), 1))
+    ms = {name: 1000 * seconds / len(trial.tokens) for name, seconds in spent.items()}
+    return {str(k): float(np.mean(share)) for k, share in shares.items()}, ms
 
 
 def _peers(trial: _Trial) -> dict[str, RetrievalScores]:

@@ -1,0 +1,70 @@
+"""Passages of some segments in one order, as numbers: a query compares hundreds, and objects would cost too much."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64
+
+from smalti.search.passages import Passages
+from smalti.search.strings import TokenStrings
+
+Pile = tuple[Passages, Int64[np.ndarray, " _"]]  # segments hold different numbers of passages
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where passages lie.
+
+    Attributes:
+        segments: the passages of each segment.
+        segment, row: of every place.
+    """
+
+    segments: tuple[Passages, ...]
+    segment: Int64[np.ndarray, " place"]
+    row: Int64[np.ndarray, " place"]
+
+    @classmethod
+    def of(cls, piles: Sequence[Pile]) -> "Places":
+        """Rows of some segments, one segment after another."""
+        rows = [rows for _, rows in piles]
+        numbers = np.repeat(np.arange(len(rows)), [len(one) for one in rows])
+        return cls(tuple(passages for passages, _ in piles), numbers, np.concatenate([np.zeros(0, np.int64), *rows]))
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def __getitem__(self, number: int) -> tuple[Passages, int]:
+        return self.segments[self.segment[number]], int(self.row[number])
+
+    def taken(self, order: Int64[np.ndarray, " chosen"] | slice) -> "Places":
+        """Some of them, in this order."""
+        return Places(self.segments, self.segment[order], self.row[order])
+
+    def by_segment(self) -> Iterator[tuple[Passages, Int64[np.ndarray, " _"], Int64[np.ndarray, " _"]]]:
+        """Every segment that is among them: its passages, where its places stand, and their rows."""
+        for number, passages in enumerate(self.segments):
+            at = np.flatnonzero(self.segment == number)
+            if len(at):
+                yield passages, at, self.row[at]
+
+    def strings(self) -> TokenStrings:
+        """Of each."""
+        if len(self.segments) == 1:
+            return self.segments[0].strings(self.row)
+        found = [(at, passages.strings(rows)) for passages, at, rows in self.by_segment()]
+        return TokenStrings.joined([one for _, one in found]).taken(_back([at for at, _ in found]))
+
+    def names(self) -> list[bytes]:
+        """Path and first frame of each, which together no other has."""
+        if len(self.segments) == 1:
+            return self.segments[0].names(self.row)
+        found = [(at, passages.names(rows)) for passages, at, rows in self.by_segment()]
+        names = [name for _, some in found for name in some]
+        return [names[number] for number in _back([at for at, _ in found]).tolist()]
+
+
+def _back(places: Sequence[Int64[np.ndarray, " _"]]) -> Int64[np.ndarray, " place"]:
+    """Where, of what was taken segment by segment, each place now stands."""
+    return np.argsort(np.concatenate([np.zeros(0, np.int64), *places]))
