@@ -1,5 +1,7 @@
 """Sampling: filters keep what they say, dice follow the chances, and each row has dice of its own."""
 
+import math
+
 import pytest
 import torch
 
@@ -40,6 +42,36 @@ def test_filters_keep_the_likeliest_in_their_proportions(sampling: Sampling, kep
     chances = LOGITS.exp()[:kept]
     assert (_drawn(sampling)[:kept] - chances / chances.sum()).abs().max() < 0.015
     assert not _drawn(sampling)[kept:].any()
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        Sampling(),
+        Sampling(top_p=1),
+        Sampling(temperature=0.7, top_p=0.5),
+        Sampling(top_k=20, top_p=0.8),
+        Sampling(top_k=7, top_p=1, min_p=0.2),
+        Sampling(top_p=0),
+    ],
+)
+def test_codes_are_those_of_the_race_run_number_by_number(sampling: Sampling):
+    """Written once more without any care for time."""
+    logits = 2 * torch.randn(3, 4, 50, generator=torch.Generator().manual_seed(5))
+    found = choose(logits, sampling, [torch.Generator().manual_seed(seed) for seed in range(3)])
+    for row in range(3):
+        dice = torch.rand(4, 50, generator=torch.Generator().manual_seed(row), dtype=torch.float64).tolist()
+        for codebook in range(4):
+            chances = (logits[row, codebook] / sampling.temperature).softmax(0).tolist()
+            order = sorted(range(50), key=lambda code: -chances[code])[: sampling.top_k or None]
+            whole, reached, kept = sum(chances[code] for code in order), 0.0, list[int]()
+            for code in order:
+                likely = chances[code] >= sampling.min_p * chances[order[0]]
+                if not kept or (reached < sampling.top_p * whole and likely):
+                    kept.append(code)
+                reached += chances[code]
+            race = {code: chances[code] / -math.log(dice[codebook][code]) for code in kept}
+            assert found[row, codebook] == max(race, key=lambda code: race[code])
 
 
 def test_a_row_draws_the_same_alone_and_in_any_batch_although_logits_tremble():

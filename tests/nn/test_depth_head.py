@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from smalti.core import Condition, Schema, TokenSpec
-from smalti.nn.depth_head import DepthHead
+from smalti.nn.depth_head import CodeByCode, DepthHead
 from smalti.nn.token_lm import TokenTransformer
 from smalti.nn.transformer import TransformerSettings
 
@@ -23,6 +23,24 @@ def test_code_by_code_equals_all_at_once():
         newest = codes[:, place - 1, 1] if place else None
         guess, state = head.one(first, newest, state, place=place)
         torch.testing.assert_close(guess, whole[:, place, 1], rtol=0, atol=1e-6)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("batch", [2, 5])
+def test_code_by_code_in_fewer_calls_is_the_same(batch: int):
+    torch.manual_seed(0)
+    head = DepthHead(SPEC, heard=10, width=32, dropout=0.5).eval()
+    torch.nn.init.normal_(head.norm.weight)
+    quick, heard = CodeByCode(head, rows=batch), torch.randn(batch, 10)
+    first, state = head.begin(heard)
+    quick_first, quick_state = quick.begin(heard)
+    torch.testing.assert_close(quick_first, first, rtol=0, atol=1e-6)
+    for place in range(4):
+        newest = torch.randint(8, (batch,)) if place else None
+        guess, state = head.one(first, newest, state, place=place)
+        quick_guess, quick_state = quick.one(quick_first, newest, quick_state, place=place)
+        torch.testing.assert_close(quick_guess, guess, rtol=0, atol=1e-5)
+        torch.testing.assert_close(quick_state, state, rtol=0, atol=1e-6)
 
 
 @torch.no_grad()

@@ -41,9 +41,9 @@ def test_a_reset_row_sees_nothing_of_its_past():
 
 def test_memory_stays_the_same():
     ring = _ring()
-    place = ring._keys.data_ptr()
+    place = ring._kept.data_ptr()
     for start in range(0, 4000, 4):
         _write(ring, start, 4)
-    assert ring._keys.data_ptr() == place
-    assert ring._keys.shape == (1, 2, 1, 4, 1)
+    assert ring._kept.data_ptr() == place
+    assert ring._kept.shape == (1, 2, 2, 1, 4, 1)
     assert ring.offsets.tolist() == [4000, 4000]

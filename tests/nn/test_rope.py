@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from smalti.nn.rope import rotate, rotation
+from smalti.nn.rope import RowTurns, rotate, rotation, turn_in_place
 
 
 def _scores(offset: int) -> torch.Tensor:
@@ -40,3 +40,15 @@ def test_positions_of_two_parts_know_the_frame_and_the_place_in_it():
     assert not torch.equal(one.cosine[..., 2], next_row.cosine[..., 2])
     plain = rotation(torch.tensor([[1]]), head_dim=4)
     assert torch.equal(one.sine[..., :2], plain.sine)  # frame 1
+
+
+@pytest.mark.parametrize("stride", [1, 5])
+def test_a_row_turned_in_place_is_the_row_rotated(stride: int):
+    vectors = torch.randn(3, 2, 4, 10, generator=torch.Generator().manual_seed(4))  # of 3 histories queries and keys
+    positions = torch.tensor([0, 7, 10_000_000_000])
+    turn = rotation(positions[:, None], head_dim=10, stride=stride)
+    wanted = rotate(vectors.transpose(0, 1)[:, :, :, None], turn)[:, :, :, 0].transpose(0, 1)
+    turn_in_place(
+        vectors.view(3, 2, 4, 2, 5), RowTurns(head_dim=10, stride=stride, device=vectors.device).at(positions)
+    )
+    torch.testing.assert_close(vectors, wanted, rtol=0, atol=1e-6)

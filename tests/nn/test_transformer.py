@@ -101,3 +101,33 @@ def test_rows_in_pieces_shorter_and_longer_than_the_window_are_the_whole_of_each
     torch.testing.assert_close(again[1], whole[1, :11], rtol=0, atol=1e-5)
     onward = net(torch.cat([rows, rows[:, :11]], dim=1))[:, 40:]
     torch.testing.assert_close(again[0], onward[0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("told", ["", "adaln", "film"])
+def test_one_row_at_a_time_is_heard_as_by_the_layers_that_train(batch: int, stride: int, told: str):
+    torch.manual_seed(0)
+    kind = {"modulation": told} if told else {"condition_width": 0}
+    net = Transformer(_settings(width=64, stride=stride, **kind)).eval()
+    for weight in net.parameters():
+        torch.nn.init.normal_(weight, std=0.2)
+    rows = torch.randn(batch, 11, 64)
+    asked = torch.randn(batch, 3, 10).repeat_interleave(4, dim=1)[:, :11] if told else None  # moves, and stays a while
+    whole, cache = net(rows, asked).detach(), net.cache(batch, rows.device)
+    with torch.no_grad():
+        for at in range(11):
+            condition = None if asked is None else asked[:, at : at + 1]
+            heard = net(rows[:, at : at + 1], condition, cache)
+            torch.testing.assert_close(heard, whole[:, at : at + 1], rtol=0, atol=1e-5)
+    assert cache.one_row is not None
+
+
+@pytest.mark.parametrize("why", ["gradient", "training"])
+def test_the_short_way_of_one_row_is_left_to_those_who_only_ask(why: str):
+    net = Transformer(_settings(condition_width=0)).train(why == "training")
+    cache, row = net.cache(2, torch.device("cpu")), torch.randn(2, 1, 24)
+    with torch.set_grad_enabled(why == "gradient"):
+        heard = net(row, cache=cache)
+    assert cache.one_row is None
+    assert heard.requires_grad == (why == "gradient")

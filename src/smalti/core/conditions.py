@@ -154,6 +154,8 @@ class Condition:
 
     def held(self, batch: int, frames: int) -> "Condition":
         """The same for more rows where there is one, and for more frames where there is one."""
+        if self.labels.shape == (batch, frames):
+            return self
         return self._each(lambda field: field.expand(batch, frames, *field.shape[2:]))
 
     def unlabelled(self) -> "Condition":
@@ -163,6 +165,8 @@ class Condition:
 
     def to(self, device: torch.device) -> "Condition":
         """The same on another device."""
+        if self.labels.device == device:
+            return self
         return self._each(lambda field: field.to(device))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Condition":

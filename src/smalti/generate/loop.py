@@ -78,15 +78,16 @@ def _frames(
     heard: Tensor,
 ) -> Iterator[Tensor]:
     pattern, codebooks, blank = find_pattern(lm.pattern), lm.spec.codebooks, lm.spec.vocab
-    stride, batch, known = pattern.stride(codebooks), len(generators), heard.shape[2]
+    stride, known = pattern.stride(codebooks), heard.shape[2]
     waits = [pattern.delay * codebook for codebook in range(codebooks)]
     recent: deque[Tensor] = deque(maxlen=waits[-1] + 1)
     rows = torch.nn.functional.pad(pattern.rows(heard, blank)[:, :, : stride * known], (1, 0), value=blank)
     for row in count(stride * known):
         logits = guess(rows, asked(row // stride - known))
         held = [codebook for codebook, wait in enumerate(waits) if (row - wait) % stride == 0]
-        chosen = torch.full((batch, codebooks), blank)
-        chosen[:, held] = choose(logits[:, held], sampling(), generators).cpu()
+        part = slice(held[0], held[-1] + 1)  # all codebooks, or the one whose turn it is
+        chosen = choose(logits[:, part], sampling(), generators).cpu()
+        chosen = torch.nn.functional.pad(chosen, (part.start, codebooks - part.stop), value=blank)
         for codebook in held:
             frame = (row - waits[codebook]) // stride
             if frame < known:
@@ -106,7 +107,8 @@ def _guesser(lm: TokenLM, sampling: Callable[[], Sampling], batch: int) -> Calla
     def guess(rows: Tensor, asked: Condition) -> Tensor:
         guidance = first.at(sampling().guidance)
         told = guidance.asked(asked).held(guidance.times * batch, rows.shape[2])
-        return guidance.pushed(stepper.step(rows.repeat(guidance.times, 1, 1), told)[:, :, -1])
+        heard = rows if guidance.times == 1 else rows.repeat(guidance.times, 1, 1)
+        return guidance.pushed(stepper.step(heard, told)[:, :, -1])
 
     return guess
 

@@ -88,9 +88,14 @@ def choose(
     """
     if sampling.temperature == 0:
         return logits.argmax(-1)
-    chances = _filtered((logits.detach().float().cpu() / sampling.temperature).softmax(-1), sampling)
-    dice = [torch.rand(logits.shape[1:], generator=each, dtype=torch.float64) for each in generators]
-    return (chances / torch.stack(dice).log_()).argmin(-1)
+    warm = logits.detach().float().cpu()
+    warm = warm if sampling.temperature == 1 else warm / sampling.temperature
+    chances = _filtered(warm.softmax(-1), sampling)
+    dice = torch.empty(chances.shape, dtype=torch.float64)
+    for row, generator in zip(dice, generators, strict=True):
+        row.uniform_(generator=generator)
+    # numpy finds the least of a line with vector instructions, ten times as fast as torch
+    return torch.from_numpy(torch.div(chances, dice.log_(), out=dice).numpy().argmin(-1))
 
 
 def _filtered(chances: Tensor, sampling: Sampling) -> Tensor:
@@ -98,13 +103,16 @@ def _filtered(chances: Tensor, sampling: Sampling) -> Tensor:
     if not (0 < sampling.top_k < chances.shape[-1] or sampling.top_p < 1 or sampling.min_p > 0):
         return chances
     # numpy sorts numbers alone with vector instructions: for 4 x 1024 chances seven times as fast as torch
-    ordered = torch.from_numpy(np.sort(chances.numpy(), axis=-1)).flip(-1)
-    likeliest = ordered[..., :1]
+    rising = torch.from_numpy(np.sort(chances.numpy(), axis=-1))
+    likeliest = rising[..., -1:]
     if sampling.top_k > 0:
-        ordered = ordered[..., : sampling.top_k]
-    least = ordered[..., -1:]
+        rising = rising[..., -sampling.top_k :]
+    least = rising[..., :1]
     if sampling.top_p < 1:
-        reached = ordered.cumsum(-1)
-        kept = (reached - ordered < sampling.top_p * reached[..., -1:]).sum(-1, keepdim=True)
-        least = ordered.gather(-1, kept.clamp(min=1) - 1)  # the likeliest always stays, even at top_p 0
-    return chances.masked_fill(chances < torch.maximum(least, sampling.min_p * likeliest), 0)
+        reached = rising.cumsum(-1)
+        first = torch.searchsorted(reached, (1 - sampling.top_p) * reached[..., -1:], right=True)
+        least = rising.gather(-1, first.clamp(max=reached.shape[-1] - 1))  # the likeliest stays, even at top_p 0
+    if sampling.min_p > 0:
+        least = torch.maximum(least, sampling.min_p * likeliest)
+    kept = chances.numpy() >= least.numpy()
+    return torch.from_numpy(chances.numpy() * kept)  # filling through a mask takes five times as long

@@ -46,14 +46,23 @@ def require_condition(schema: Schema, condition: Condition) -> None:
     parameters = condition.values.shape[2]
     if parameters != len(schema.parameters):
         raise ParameterError(f"condition has {parameters} parameters, this model {len(schema.parameters)}")
-    labels, values = condition.labels, condition.values
-    if labels.numel() and not -1 <= int(labels.min()) <= int(labels.max()) < len(schema.labels):
-        found = f"{int(labels.min())}…{int(labels.max())}"
+    low, high = _range(condition.labels, none=-1)
+    if not -1 <= low <= high < len(schema.labels):
+        found = f"{int(low)}…{int(high)}"
         raise ParameterError(f"label positions are {found}, wanted 0…{len(schema.labels) - 1}, or -1 for none")
-    if ((values < -1e-6) | (values > 1 + 1e-6)).any():
+    low, high = _range(condition.values.nan_to_num(nan=0.0), none=0)
+    if not -1e-6 <= low <= high <= 1 + 1e-6:
         raise ParameterError("a parameter lies outside 0…1; normalise it by its range, or give NaN for none")
     if condition.mix is not None:
         _require_mix(schema, condition.mix)
+
+
+def _range(field: Tensor, *, none: float) -> tuple[float, float]:
+    """Least and greatest; of nothing, `none`."""
+    if not field.numel():
+        return none, none
+    low, high = field.aminmax()
+    return low.item(), high.item()
 
 
 def require_condition_of(schema: Schema, condition: Condition, *, batch: int, frames: int) -> None:

@@ -21,6 +21,14 @@ class Rotation:
     sine: Float[Tensor, "#batch 1 row half"]
 
 
+@dataclass(frozen=True, slots=True)
+class RowTurn:
+    """The same for one row of each history and both halves: the sine of the first half is negative."""
+
+    cosine: Float[Tensor, "batch 1 1 2 half"]
+    sine: Float[Tensor, "batch 1 1 2 half"]
+
+
 def rotation(positions: Int64[Tensor, "#batch row"], *, head_dim: int, stride: int = 1) -> Rotation:
     """Angles position · 10000^(-i / half) for pair i of half = head_dim / 2.
 
@@ -29,18 +37,32 @@ def rotation(positions: Int64[Tensor, "#batch row"], *, head_dim: int, stride: i
 
     Source: arXiv:2104.09864, eq. 15; pairs are (i, i + half).
     """
+    rates = turning_rates(head_dim, stride=stride, device=positions.device)
+    turned = angles(positions[:, None, :, None], rates, stride=stride)
+    return Rotation(turned.cos().float(), turned.sin().float())
+
+
+def turning_rates(head_dim: int, *, stride: int, device: torch.device) -> Float[Tensor, "part half"]:
+    """Radians that each pair turns from one position to the next: of its one part; or of time, and of the place."""
     half = head_dim // 2
     if stride == 1:
-        angles = _angles(positions, half)
-    else:
-        parts = positions // stride, positions % stride
-        angles = torch.cat([_angles(parts[0], half - half // 2), _angles(parts[1], half // 2)], dim=-1)
-    return Rotation(angles.cos().float(), angles.sin().float())
+        return _rates(half, device)[None]
+    place = half // 2
+    time = half - place
+    return torch.block_diag(_rates(time, device), _rates(place, device))
 
 
-def _angles(positions: Tensor, pairs: int) -> Float[Tensor, "#batch 1 row pair"]:
-    exponents = torch.arange(pairs, dtype=torch.float64, device=positions.device) / pairs
-    return positions[:, None, :, None].double() * _BASE**-exponents
+def angles(
+    positions: Int64[Tensor, "*stack 1"], rates: Float[Tensor, "part *signs half"], *, stride: int
+) -> Float[Tensor, "*turned half"]:
+    """Radians that the pairs of a position have turned since position 0."""
+    if stride == 1:
+        return positions * rates[0]
+    return positions // stride * rates[0] + positions % stride * rates[1]
+
+
+def _rates(pairs: int, device: torch.device) -> Float[Tensor, " pair"]:
+    return _BASE ** -(torch.arange(pairs, dtype=torch.float64, device=device) / pairs)
 
 
 def rotate(
@@ -50,3 +72,22 @@ def rotate(
     cosine, sine = turn.cosine.to(vectors.dtype), turn.sine.to(vectors.dtype)
     first, second = vectors.chunk(2, dim=-1)
     return torch.cat((first * cosine - second * sine, first * sine + second * cosine), dim=-1)
+
+
+class RowTurns:
+    """The same for one row of each history, where a number costs nothing and a call much: rates are kept."""
+
+    def __init__(self, *, head_dim: int, stride: int, device: torch.device) -> None:
+        rates = turning_rates(head_dim, stride=stride, device=device)
+        self._stride, self._rates = stride, torch.stack([-rates, rates], dim=1)
+
+    def at(self, positions: Int64[Tensor, " batch"]) -> RowTurn:
+        """The turn at the position of each row."""
+        turned = angles(positions[:, None, None], self._rates, stride=self._stride)[:, None, None]
+        return RowTurn(turned.cos().float(), turned.sin().float())
+
+
+def turn_in_place(halves: Float[Tensor, "batch part head 2 half"], turn: RowTurn) -> None:
+    """Turn queries and keys of a row, each given as its first and its second half."""
+    other = halves.flip(3)
+    halves.mul_(turn.cosine).addcmul_(other, turn.sine)

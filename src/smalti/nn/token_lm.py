@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from smalti.core import Condition, Mix, ParameterError, Schema, Stepper, TokenSpec
-from smalti.nn.depth_head import DepthHead
+from smalti.nn.depth_head import CodeByCode, DepthHead
 from smalti.nn.evaluation import refuse_training
+from smalti.nn.few_rows import FewRows
 from smalti.nn.modulation import ConditionEmbedding, ToldOnce, require_condition_of
 from smalti.nn.ring import RingCache
 from smalti.nn.transformer import Transformer, TransformerSettings
@@ -188,7 +189,9 @@ class TokenStepper:
     """Histories of a batch: a step costs the same at row 10 and at row 10,000,000."""
 
     def __init__(self, model: TokenTransformer, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None):
+        assert isinstance(model.heads, nn.Linear)
         self._listener = _Listener(model, batch, steer)
+        self._heads = FewRows(model.heads.weight, model.heads.bias, rows=batch)
 
     @torch.inference_mode()
     def step(
@@ -203,9 +206,12 @@ class TokenStepper:
         listener = self._listener
         rows, condition = rows.to(listener.device), condition.to(listener.device)
         window, count = listener.cache.window, rows.shape[2]
+        if count == 1:
+            heard = listener.hear(rows, condition)[:, 0]
+            return self._heads(heard).view(*rows.shape[:2], 1, -1)
         pieces = [slice(start, start + window) for start in range(0, count, window)]
         heard = [listener.hear(rows[:, :, piece], condition.at(piece)) for piece in pieces]
-        return listener.model.guess(heard[0] if len(heard) == 1 else torch.cat(heard, dim=1))
+        return listener.model.guess(torch.cat(heard, dim=1))
 
     def reset(self, rows: Int64[Tensor, " chosen"]) -> None:
         """Forget the history of these rows of the batch; the others go on."""
@@ -222,10 +228,13 @@ class DepthStepper:
     def __init__(self, model: TokenTransformer, batch: int, steer: Float[Tensor, "batch condition_dim"] | None = None):
         assert isinstance(model.heads, DepthHead)
         self._listener, self._head, self._spec = _Listener(model, batch, steer), model.heads, model.spec
+        self._by_code = CodeByCode(model.heads, rows=batch)
         device = self._listener.device
         self._places = [0] * batch
         self._frame = torch.full((batch, model.spec.codebooks), model.spec.vocab, device=device)
-        self._first, self._state = self._head.begin(torch.zeros(batch, model.transformer.settings.width, device=device))
+        self._first, self._state = self._by_code.begin(
+            torch.zeros(batch, model.transformer.settings.width, device=device)
+        )
 
     @torch.inference_mode()
     def step(
@@ -245,28 +254,35 @@ class DepthStepper:
 
     def _row(self, row: Tensor, condition: Condition) -> Tensor:
         """One row, wherever each history stands in its frame."""
-        codebooks, places = self._spec.codebooks, set(self._places)
-        at = torch.tensor(self._places, device=row.device)
-        newest = ((at - 1) % codebooks)[:, None]
-        self._frame.scatter_(1, newest, row[:, :, 0].gather(1, newest))
-        if 0 in places:
-            self._begin(at == 0, condition)
+        codebooks, places = self._spec.codebooks, sorted(set(self._places))
         guesses = self._first.new_zeros(*self._frame.shape, 1, self._spec.vocab)
-        for place in places:
-            chosen = (at == place).nonzero()[:, 0] if len(places) > 1 else slice(None)
+        standing = {place: self._standing(place) for place in places}
+        for place, chosen in standing.items():
+            self._frame[chosen, place - 1] = row[chosen, place - 1, 0]
+        if 0 in places:
+            self._begin(condition)
+        for place, chosen in standing.items():
             newest = self._frame[chosen, place - 1] if place else None
-            guess, state = self._head.one(self._first[chosen], newest, self._state[chosen], place=place)
+            guess, state = self._by_code.one(self._first[chosen], newest, self._state[chosen], place=place)
             guesses[chosen, place, 0], self._state[chosen] = guess, state
         self._places = [(place + 1) % codebooks for place in self._places]
         return guesses
 
-    def _begin(self, whole: Tensor, condition: Condition) -> None:
+    def _standing(self, place: int) -> slice | Int64[Tensor, " chosen"]:
+        """The histories whose next code is of that codebook, of which there is one or more."""
+        found = [at for at, each in enumerate(self._places) if each == place]
+        return slice(None) if len(found) == len(self._places) else torch.tensor(found, device=self._frame.device)
+
+    def _begin(self, condition: Condition) -> None:
         """Hear the frames that are whole; what others write lies where their next frame will, unseen until then."""
         heard = self._listener.hear(self._frame[:, :, None], condition)[:, 0]
-        self._listener.cache.offsets -= (~whole).long()
-        first, state = self._head.begin(heard)
-        self._first = torch.where(whole[:, None], first, self._first)
-        self._state = torch.where(whole[:, None], state, self._state)
+        first, state = self._by_code.begin(heard)
+        if any(self._places):
+            whole = torch.tensor(self._places, device=heard.device) == 0
+            self._listener.cache.offsets -= (~whole).long()
+            first = torch.where(whole[:, None], first, self._first)
+            state = torch.where(whole[:, None], state, self._state)
+        self._first, self._state = first, state
 
     def _frames(self, rows: Tensor, condition: Condition) -> Tensor:
         """Whole frames, all but the last code of the last: rows that begin with the last code of the frame before."""

@@ -4,6 +4,7 @@ ring cache.
 Each branch is `x + gate · drop(branch(norm(x) · (1 + scale) + shift))`: the residual path itself is the identity.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,11 +16,10 @@ from torch.nn import functional
 from smalti.core import ParameterError
 from smalti.nn.attention import BandedAttention, Remember
 from smalti.nn.modulation import BranchModulation, Modulation, ModulationKind
-from smalti.nn.ring import RingCache
+from smalti.nn.one_row import BranchWeights, OneRow
+from smalti.nn.ring import Parts, RingCache
 from smalti.nn.rope import Rotation, rotation
 from smalti.nn.sliding import SlidingCache
-
-_Parts = tuple[BranchModulation | None, BranchModulation | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +95,8 @@ class Transformer(nn.Module):
             present: in place of the causal band every row sees all rows that are present, earlier and later; each item
                 needs at least one. What is not present changes no other row.
         """
+        if isinstance(cache, RingCache) and rows.shape[1] == 1 and self._only_asked(rows):
+            return self._one_row(cache)(rows[:, 0], self._parts(condition, cache))[:, None]
         span = cache.span(rows.shape[1]) if cache else None
         visible = span.visible if span else None if present is None else present[:, None, None]
         positions = span.positions if span else torch.arange(rows.shape[1], device=rows.device)[None]
@@ -106,15 +108,27 @@ class Transformer(nn.Module):
             cache.advance(rows.shape[1])
         return self.norm(rows)
 
-    def _parts(self, condition: Tensor | None, cache: RingCache | SlidingCache | None) -> list[_Parts]:
+    def _parts(self, condition: Tensor | None, cache: RingCache | SlidingCache | None) -> Sequence[Parts]:
         """What the condition does to each layer; while it does not move, a history need not ask again."""
         if self.modulation is None or condition is None:
-            return [(None, None)] * self.settings.layers
+            return ((None, None),) * self.settings.layers
         if not isinstance(cache, RingCache) or self.training:
-            return [*self.modulation(condition)]
+            return self.modulation(condition)
         if cache.told is None or cache.told[0] is not condition:
             cache.told = condition, self.modulation(condition)
-        return [*cache.told[1]]
+        return cache.told[1]
+
+    def _only_asked(self, rows: Tensor) -> bool:
+        """Whether no gradient, dropout, other precision or other device asks for the layers as they train."""
+        plain = rows.dtype == torch.float32 and rows.device.type == "cpu"
+        return plain and not self.training and not torch.is_grad_enabled()
+
+    def _one_row(self, cache: RingCache) -> Callable[[Tensor, Sequence[Parts]], Tensor]:
+        if cache.one_row is None:
+            settings = self.settings
+            layers = [block.weights() for block in self.blocks if isinstance(block, _Block)]
+            cache.one_row = OneRow(layers, self.norm.weight, cache, heads=settings.heads, stride=settings.stride)
+        return cache.one_row
 
     def cache(self, batch: int, device: torch.device) -> RingCache:
         """An empty history for each row of a batch."""
@@ -143,7 +157,7 @@ class _Block(nn.Module):
     def forward(
         self,
         rows: Tensor,
-        parts: _Parts,
+        parts: Parts,
         turn: Rotation,
         remember: Remember | None,
         visible: Tensor | None,
@@ -153,6 +167,18 @@ class _Block(nn.Module):
         rows = _onto(rows, self.drop(heard), mixing)
         thought = self.feed_forward(_before(self.second_norm(rows), thinking))
         return _onto(rows, self.drop(thought), thinking)
+
+    def weights(self) -> tuple[BranchWeights, BranchWeights]:
+        """Of both branches, for `OneRow`."""
+        mixing, thinking = self.attention, self.feed_forward
+        return (
+            BranchWeights(_scale(self.norm), mixing.project_in.weight, mixing.project_out.weight),
+            BranchWeights(_scale(self.second_norm), thinking.project_in.weight, thinking.project_out.weight),
+        )
+
+
+def _scale(norm: nn.RMSNorm) -> Tensor:
+    return norm.weight if norm.elementwise_affine else torch.ones(norm.normalized_shape)
 
 
 def _before(rows: Tensor, part: BranchModulation | None) -> Tensor:
