@@ -1,13 +1,15 @@
 """What is written can be read again, and a file is complete or not there."""
 
 import resource
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
 
-from smalti.audio import AudioWriter, inspect, read, write
+from smalti.audio import AudioWriter, inspect, read, write, writing
 from smalti.core import Audio, DataError, ParameterError, StoreError
 
 
@@ -57,6 +59,22 @@ def test_nothing_is_left_when_writing_fails(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert [p.name for p in tmp_path.iterdir()] == ["old.wav"]
     assert (tmp_path / "old.wav").read_bytes() == before
+
+
+@pytest.mark.parametrize("method", ["write", "tell"])
+def test_ctrl_c_in_the_midst_of_a_write_is_ctrl_c(tmp_path: Path, method: str) -> None:
+    real = getattr(writing._Sink, method)
+
+    def struck(*given: object) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return real(*given)
+
+    writer = AudioWriter(tmp_path / "a.flac", 8000)
+    with pytest.raises(KeyboardInterrupt), writer, mock.patch.object(writing._Sink, method, struck):
+        writer.push(sound(40_000).samples[0])
+    with pytest.raises(KeyboardInterrupt), mock.patch.object(writing._Sink, method, struck):
+        write(tmp_path / "b.flac", sound())
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@
 
 import math
 import os
+import signal
 import tracemalloc
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ import soundfile
 import torch
 
 import smalti.audio as audio
-from smalti.audio import AudioFile, blocks, inspect, read
+from smalti.audio import AudioFile, blocks, decode, inspect, read
 from smalti.core import DataError, ParameterError
 
 RATE = 16000
@@ -167,6 +170,20 @@ def test_a_file_is_closed_when_reading_stops_early(tmp_path: Path) -> None:
         next(reader)
         reader.close()
     assert len(set(Path("/proc/self/fd").iterdir())) <= len(before) + 1
+
+
+def test_ctrl_c_in_the_midst_of_a_read_is_ctrl_c(tmp_path: Path) -> None:
+    path = stored(tmp_path, "wav", melody(40_000))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + bytes(4) + whole[8:40] + bytes(4) + whole[44:])  # the recorder never wrote its sizes
+    real = decode._Tail.readinto
+
+    def struck(*given: Any) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return real(*given)
+
+    with mock.patch.object(decode._Tail, "readinto", struck), pytest.raises(KeyboardInterrupt):
+        read(path)
 
 
 def test_every_flag_is_explained() -> None:

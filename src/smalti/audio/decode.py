@@ -15,7 +15,7 @@ from smalti.audio.claims import Claims
 from smalti.audio.flac import Md5
 from smalti.audio.limits import require_shape
 from smalti.audio.sniff import MEDIA_HINT
-from smalti.core import DataError
+from smalti.core import DataError, signals_held
 
 BLOCK_SAMPLES = 2**16  # decoded at once, over all channels
 _LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
@@ -61,7 +61,8 @@ def open_sound(file: BinaryIO, claims: Claims) -> Decoder:
         given |= {"samplerate": claims.sample_rate, "channels": claims.channels}
     os.lseek(file.fileno(), 0, os.SEEK_SET)
     source: Any = _Tail(file, claims.offset) if claims.offset else file.fileno()
-    sound = _Forward(source, closefd=False, **given)
+    with signals_held():
+        sound = _Forward(source, closefd=False, **given)
     require_shape(sound.samplerate, sound.channels)
     decoder = Decoder(
         sample_rate=sound.samplerate,
@@ -126,9 +127,13 @@ class _Forward(soundfile.SoundFile):
         most = BLOCK_SAMPLES // self.channels
         # what follows the last frame of a FLAC file would be taken for a damaged one
         left = self.frames - self.tell() if self.format == "FLAC" and self.frames < _NO_TOTAL else None
-        while len(block := self.read(out=np.empty((most if left is None else min(most, left), self.channels), kind))):
+        while len(block := self._next(np.empty((most if left is None else min(most, left), self.channels), kind))):
             left = None if left is None else left - len(block)
             yield block
+
+    def _next(self, room: Any) -> Any:
+        with signals_held():
+            return self.read(out=room)
 
 
 class _Tail(io.RawIOBase):

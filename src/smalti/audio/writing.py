@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smalti.audio.refusals import shown
-from smalti.core import Audio, DataError, ParameterError, StoreError, nearest
+from smalti.core import Audio, DataError, ParameterError, StoreError, nearest, signals_held
 
 _FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -60,9 +60,12 @@ class AudioWriter:
         self._sink = _Sink(self.path)
         try:
             sink: Any = self._sink
-            self._sound = soundfile.SoundFile(sink, "w", sample_rate, 1, coding, format=container)
-        except soundfile.LibsndfileError as error:
+            with signals_held():
+                self._sound = soundfile.SoundFile(sink, "w", sample_rate, 1, coding, format=container)
+        except BaseException as error:
             self._sink.discard()
+            if not isinstance(error, soundfile.LibsndfileError):
+                raise
             raise ParameterError(
                 f"{shown(self.path)}: {suffix} cannot hold {sample_rate} Hz ({error.error_string}); resample it first "
                 "(smalti.audio.resample)"
@@ -94,13 +97,16 @@ class AudioWriter:
                 self._guarded(self._sound.close)
                 self._sink.commit()
         finally:
-            with suppress(soundfile.SoundFileError):
-                self._sound.close()
-            self._sink.discard()
+            try:
+                with suppress(soundfile.SoundFileError), signals_held():
+                    self._sound.close()
+            finally:
+                self._sink.discard()
 
     def _guarded(self, action: Any) -> None:
         try:
-            action()
+            with signals_held():
+                action()
         except (soundfile.SoundFileError, AssertionError) as error:  # soundfile asserts that all was written
             self._sink.check()
             raise StoreError(f"{shown(self.path)}: cannot be written ({error}); choose another folder") from error

@@ -35,6 +35,7 @@ from smalti.core.protocols import (
     Tokenizer,
     TokenLM,
 )
+from smalti.core.signals import signals_held
 from smalti.core.tokens import Tokens, TokenSpec
 from smalti.core.views import fitted
 
@@ -77,4 +78,5 @@ __all__ = [
     "lacks_memory",
     "nearest",
     "need",
+    "signals_held",
 ]

@@ -10,6 +10,8 @@ import soundfile
 from jaxtyping import Float
 from torch import Tensor
 
+from smalti.core import signals_held
+
 
 def text(value: object) -> str:
     """Any value as escaped text; numbers keep three figures."""
@@ -26,7 +28,8 @@ def picture(png: bytes, *, alt: str) -> str:
 def player(samples: Float[Tensor, " sample"], *, sample_rate: int) -> str:
     """A waveform inside the page, as Ogg Vorbis (about 6 kB a second)."""
     memory = io.BytesIO()
-    soundfile.write(memory, samples.clamp(-1, 1).numpy(), sample_rate, format="OGG", subtype="VORBIS")
+    with signals_held():
+        soundfile.write(memory, samples.clamp(-1, 1).numpy(), sample_rate, format="OGG", subtype="VORBIS")
     data = base64.b64encode(memory.getvalue()).decode()
     return f'<audio controls preload="none" src="data:audio/ogg;base64,{data}"></audio>'
 

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smalti.audio import resample
-from smalti.core import Audio, ParameterError
+from smalti.core import Audio, ParameterError, signals_held
 
 _RATES = (8000, 12000, 16000, 24000, 48000)
 _LOWEST, _HIGHEST = 6000, 256000
@@ -53,10 +53,11 @@ def _round_trip(audio: Audio, level: float) -> PeerClip:
     rate = next((rate for rate in _RATES if rate >= audio.sample_rate), _RATES[-1])
     file = io.BytesIO()
     there = resample(audio, rate).samples[0].cpu().numpy()
-    soundfile.write(file, there, rate, format="OGG", subtype="OPUS", compression_level=level)
+    with signals_held():
+        soundfile.write(file, there, rate, format="OGG", subtype="OPUS", compression_level=level)
+        file.seek(0)
+        heard = torch.from_numpy(soundfile.read(file, dtype="float32")[0])
     bits = 8 * sum(_packet_bytes(file.getvalue()))
-    file.seek(0)
-    heard = torch.from_numpy(soundfile.read(file, dtype="float32")[0])
     back, length = resample(Audio.single(heard, rate), audio.sample_rate).samples[0], audio.samples.shape[1]
     return PeerClip(torch.nn.functional.pad(back[:length], (0, max(0, length - len(back)))), bits)
 
