@@ -16,7 +16,7 @@ import torch
 from faults.damage import temps_of
 from faults.writes import deadly
 
-_LONGEST = 600  # seconds; a hang is a failure
+LONGEST = 600  # seconds; a hang is a failure
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def prove_resume_of(start: Callable[[Path, bool], int], folder: Path, *, kills: 
     return ResumeProof(equal, kills, tuple(moments), tuple(stray))
 
 
-def _kill(child: int, run: Path, *, after: float = _LONGEST, lines: float = math.inf) -> int:
+def _kill(child: int, run: Path, *, after: float = LONGEST, lines: float = math.inf) -> int:
     """Wait for a time or for log lines, kill the whole group; log lines there were."""
     began = time.monotonic()
     while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
@@ -139,7 +139,7 @@ def forked(work: Callable[[], object]) -> int:
             os._exit(1)  # whatever happens, two processes must not go on with one test
 
 
-def ended(child: int, *, longest: float = _LONGEST) -> int:
+def ended(child: int, *, longest: float = LONGEST) -> int:
     """Wait for a child; its exit code, negative for a signal. A hang, of more than `longest` seconds, is a failure."""
     began = time.monotonic()
     while time.monotonic() - began < longest:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from faults.kills import ended, forked
+from faults.kills import LONGEST, ended, forked
 
 _STATUS = Path("/proc/self/status")
 _PEAK_IS_NOW = "5"  # written to clear_refs
 
 
-def alone(work: Callable[[], Any], folder: Path, *, longest: float = 600) -> Any:
+def alone(work: Callable[[], Any], folder: Path, *, longest: float = LONGEST) -> Any:
     """What some work returns (as JSON), done in a forked process; AssertionError if it does not come to its end.
 
     TimeoutError after `longest` seconds.

@@ -85,24 +85,20 @@ class DepthHead(nn.Module):
 
 
 class CodeByCode:
-    """A depth head in evaluation, for the histories of a batch: the same in fewer calls."""
+    """The steps of a depth head in evaluation, for the histories of a batch: the same in fewer calls.
+
+    Attributes:
+        begin: the head's own.
+    """
 
     def __init__(self, head: DepthHead, *, rows: int) -> None:
         """Lay its weights out for a number of rows; it may be given fewer."""
-        cell = head.cell
-        self._project_in = FewRows(head.project_in.weight, head.project_in.bias, rows=rows)
+        self.begin, cell = head.begin, head.cell
         self._told = FewRows(cell.weight_ih, cell.bias_ih, rows=rows)
         self._kept = FewRows(cell.weight_hh, cell.bias_hh, rows=rows)
         self._heads = [FewRows(*each.parameters(), rows=rows) for each in head.heads]
         self._codes, self._offsets = head.codes.weight, head.offsets
         self._scale, self._unit = head.norm.weight, UnitRows(head.norm.weight)
-
-    def begin(
-        self, heard: Float[Tensor, "batch heard"]
-    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
-        """As of `DepthHead`."""
-        first = self._project_in(heard).to(heard.dtype)
-        return first, torch.zeros_like(first)
 
     def one(
         self,
@@ -117,7 +113,7 @@ class CodeByCode:
         if newest is not None:
             told = first + functional.embedding(newest + self._offsets[place - 1], self._codes)
         width = told.shape[1]
-        heard, kept = self._told(told).to(told.dtype), self._kept(state).to(told.dtype)
+        heard, kept = self._told(told), self._kept(state)
         reset, update = (heard[:, : 2 * width] + kept[:, : 2 * width]).sigmoid_().chunk(2, dim=1)
         fresh = torch.addcmul(heard[:, 2 * width :], reset, kept[:, 2 * width :]).tanh_()
         state = torch.lerp(fresh, state, update)

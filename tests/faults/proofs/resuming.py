@@ -5,7 +5,9 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
@@ -94,18 +96,39 @@ def prove_tiny_f10(folder: Path) -> None:
 
 
 def prove_f10_tokens(folder: Path) -> None:
-    """F10 of a command that encodes sixteen clips, each read slowly until it is asked to end."""
-    sounds, read = some_sounds(folder / "sounds", [0.2] * 16), stores.read
+    """F10 of a command that encodes sixteen clips."""
+    prove_f10_reading(folder, stores, small_shards, ("encode", "mulaw"), begun="shard-00000.safetensors")
+
+
+def prove_f10_reading(
+    folder: Path,
+    reader: ModuleType,
+    pieces: Callable[[], AbstractContextManager[object]],
+    words: tuple[str, ...],
+    *,
+    to: str = ".",
+    begun: str,
+) -> None:
+    """F10 of a command over sixteen recordings, each read slowly until it is asked to end.
+
+    Args:
+        reader: module whose `read` it calls.
+        pieces: makes the pieces of its work small.
+        words: of the command.
+        to: file that it makes; by default a folder.
+        begun: file that shows it is at work.
+    """
+    sounds, read = some_sounds(folder / "sounds", [0.2] * 16), reader.read
 
     def slowly(*given: Any, **named: Any) -> Any:
         time.sleep(0.1)
         return read(*given, **named)
 
     def start(target: Path, again: bool) -> int:
-        with mock.patch.object(stores, "read", read if again or target.name == "whole" else slowly), small_shards():
-            return commanded("encode", "mulaw", "--data", sounds, "--to", target)
+        with mock.patch.object(reader, "read", read if again or target.name == "whole" else slowly), pieces():
+            return commanded(*words, "--data", sounds, "--to", target / to)
 
-    prove_f10(start, folder, kept=(), begun="shard-00000.safetensors")
+    prove_f10(start, folder, kept=(), begun=begun)
 
 
 def prove_second_ctrl_c(folder: Path) -> None:

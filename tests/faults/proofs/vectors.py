@@ -1,7 +1,6 @@
 """Rows F3 and F10 for a table of vectors: killed or asked to end, it goes on to the same bytes."""
 
 import random
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from faults.damage import files_of, temps_of
 from faults.kills import dies
 from faults.proofs.clips import some_sounds
-from faults.proofs.resuming import commanded, prove_f10
+from faults.proofs.resuming import prove_f10_reading
 from faults.rows import Plant, figure
 from smalti.store import atomic, parts
 from smalti.systems import sources, vector_parts
@@ -53,18 +52,9 @@ def prove_f3_vectors(folder: Path, *, clips: int = 20, kills: int = 20) -> None:
 
 
 def prove_f10_vectors(folder: Path) -> None:
-    """F10 of a command that embeds sixteen recordings, each read slowly until it is asked to end."""
-    sounds, read = some_sounds(folder / "sounds", [0.2] * 16), sources.read
-
-    def slowly(*given: Any, **named: Any) -> Any:
-        time.sleep(0.1)
-        return read(*given, **named)
-
-    def start(target: Path, again: bool) -> int:
-        with mock.patch.object(sources, "read", read if again or target.name == "whole" else slowly), small_parts():
-            return commanded("embed", "log-mel", "--data", sounds, "--to", target / "v.npz")
-
-    prove_f10(start, folder, kept=(), begun="v.npz.parts/part-00000/SHA256SUMS")
+    """F10 of a command that embeds sixteen recordings."""
+    begun = "v.npz.parts/part-00000/SHA256SUMS"
+    prove_f10_reading(folder, sources, small_parts, ("embed", "log-mel"), to="v.npz", begun=begun)
 
 
 def _leave_all(monkeypatch: pytest.MonkeyPatch) -> None:
