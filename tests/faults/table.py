@@ -20,6 +20,7 @@ from smalti.store import write_bytes
 pytest.register_assert_rewrite("faults.proofs")
 TABLE = Path(__file__).parents[2] / "docs" / "reliability.md"
 _ROW, _FIGURE, _PLANTED = "row", "figure", "planted"
+_LONGEST = "L2"
 
 
 @dataclass
@@ -68,6 +69,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "planted(id, guard): sees the row's proof fail with a guard switched off")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Table(config), "reliability-table")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the proof that takes longest, so that it is not left alone at the end."""
+    items.sort(key=lambda item: (mark := item.get_closest_marker(_ROW)) is None or mark.args[0] != _LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from faults.malformed_files import SHARED
-from faults.proofs import recordings, words
+from faults.proofs import recordings, silence, words
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,27 @@ def test_what_is_hardly_sound_becomes_finite_or_is_refused(codecs, tmp_path):
 @pytest.mark.row("B4")
 def test_what_is_hardly_sound_becomes_finite_or_is_refused_by_every_codec(learnt, tmp_path):
     recordings.prove_b4(learnt, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def restless(tmp_path_factory):
+    """Sounds without any pause."""
+    folder = tmp_path_factory.mktemp("restless")
+    return folder, silence.restless(folder)
+
+
+@pytest.mark.row("B4")
+def test_silence_stays_silent(codecs, restless, tmp_path):
+    silence.prove_silence("mulaw", codecs["mulaw"], restless[1].split("test").paths(), tmp_path)
+
+
+@pytest.mark.faults
+@pytest.mark.row("B4")
+@pytest.mark.parametrize("name", silence.LEARNERS)
+def test_silence_stays_silent_in_every_codec_that_has_learnt_sounds_without_pauses(name, restless, tmp_path):
+    folder, manifest = restless
+    codec = silence.learnt_codec(name, folder, tmp_path / "run")
+    silence.prove_silence(name, codec, manifest.split("test").paths(), tmp_path)
 
 
 @pytest.mark.row("B5")

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from smalti.losses import loud_l2, picture_l1
+from smalti.losses import frames_l1, loud_l2, picture_l1
 
 _INSIDE = torch.tensor([[True, True, True, False, False], [True, True, True, True, True]])
 
@@ -33,6 +33,22 @@ def test_frames_outside_do_not_count(loss: object) -> None:
 def test_the_picture_counts_a_level() -> None:
     one, _ = _pictures()
     assert picture_l1(one + 0.25, one, _INSIDE) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("loss", [picture_l1, partial(loud_l2, loudness=3.0)])
+@pytest.mark.parametrize(("wanted", "beyond", "within"), [(0.0, -0.3, 0.1), (1.0, 1.3, 0.9)])
+def test_beyond_an_end_of_the_picture_is_where_it_should_be(
+    loss: object, wanted: float, beyond: float, within: float
+) -> None:
+    wanted_cells, found = torch.full((2, 3, 5), wanted), torch.full((2, 3, 5), beyond, requires_grad=True)
+    loss(found, wanted_cells, _INSIDE).backward()
+    assert found.grad is not None and not found.grad.any()
+    assert loss(torch.full((2, 3, 5), within), wanted_cells, _INSIDE) > 0
+    assert loss(found, torch.full((2, 3, 5), within), _INSIDE) > 0  # where it should be inside, it is pulled back
+
+
+def test_frames_of_any_numbers_are_compared_as_they_are() -> None:
+    assert frames_l1(torch.full((2, 3, 5), -2.0), torch.full((2, 3, 5), -1.0), _INSIDE) == pytest.approx(1.0)
 
 
 def test_squares_of_loud_cells_count_more() -> None:

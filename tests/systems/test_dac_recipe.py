@@ -102,6 +102,14 @@ def test_gains_stay_in_their_bounds_and_no_crop_clips() -> None:
     assert float(peaks.max() / peaks.min()) > 2
 
 
+def test_a_share_of_crops_is_silence() -> None:
+    recipe, loud = _recipe(silent=0.3), _recipe()
+    pairs = [pair for step in range(30) for pair in zip(recipe.batch(step).sound, loud.batch(step).sound, strict=True)]
+    silent = sum(not one.any() for one, _ in pairs)
+    assert 20 <= silent <= 52  # of 120, about 36
+    assert sum(not other.any() for _, other in pairs) == 0
+
+
 def test_codes_are_placed_once_and_until_then_nothing_is_quantised() -> None:
     recipe = _recipe(quantize_from=0.5)
     books = [layer.codebook.weight for layer in recipe.net.quantizer.layers]

@@ -32,6 +32,14 @@ def test_the_seed_decides_and_silence_stays_silent() -> None:
     assert _varied(1, **asked).min() >= 0 and _varied(1, **asked).max() <= 1
 
 
+def test_a_share_of_crops_is_silence() -> None:
+    silent = [not picture.any() for seed in range(40) for picture in _varied(seed, silent=0.3)]
+    assert 40 <= sum(silent) <= 80  # of 200, about 60
+    assert all(
+        torch.equal(one, other) for one, other in zip(_varied(silent=0.3), _pictures(), strict=True) if one.any()
+    )
+
+
 def test_gains_are_one_number_of_decibels_for_a_picture() -> None:
     moved = (_varied(gain_db=6.0) - _pictures())[:, :, 0]
     kept = (_pictures()[:, :, 0] > 0.1) & (_pictures()[:, :, 0] < 0.9)

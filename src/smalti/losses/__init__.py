@@ -28,7 +28,7 @@ from smalti.losses.latents import (
 from smalti.losses.masked_latents import angle_loss, assignment, choice_weights, prototype_loss
 from smalti.losses.matching import Likeness, matching, prototypes
 from smalti.losses.multi_scale import PUBLISHED_BANDS, PUBLISHED_SCALES, multi_scale_mel, multi_scale_stft, time_l1
-from smalti.losses.spectral import loud_l2, picture_l1
+from smalti.losses.spectral import frames_l1, loud_l2, picture_l1
 from smalti.losses.waveform import PUBLISHED_RESOLUTIONS, Resolution, mel_l1, multi_resolution_stft
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "feature_matching",
     "frame_distance",
     "frame_log_density",
+    "frames_l1",
     "free_divergence",
     "hinge_discriminator",
     "hinge_generator",

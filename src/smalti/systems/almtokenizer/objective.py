@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smalti.core import ParameterError
-from smalti.losses import multi_scale_stft, picture_l1, time_l1, yardstick
+from smalti.losses import frames_l1, multi_scale_stft, time_l1, yardstick
 from smalti.systems.almtokenizer.clips import Crops
 from smalti.systems.almtokenizer.config import LambdasConfig
 from smalti.systems.almtokenizer.net import Rebuilt
@@ -60,7 +60,7 @@ class Objective:
 
     def _frames(self, guess: Tensor, rebuilt: Rebuilt, crops: Crops) -> Tensor:
         wanted = rebuilt.wanted.detach()
-        return picture_l1(guess.float().mT, wanted.float().mT, self._inside(crops, self._hop))
+        return frames_l1(guess.float().mT, wanted.float().mT, self._inside(crops, self._hop))
 
     def _inside(self, crops: Crops, hop: int) -> Tensor:
         """Which of the frames of so many samples begin in a recording."""

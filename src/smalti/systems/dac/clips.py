@@ -1,4 +1,4 @@
-"""What the codec learns from: crops of recordings at random places, levels and phases."""
+"""What the codec learns from: crops of recordings at random places, levels and phases, and of silence."""
 
 import cmath
 from collections.abc import Sequence
@@ -71,7 +71,9 @@ class SoundClips:
         return [training[row] for row in rows.tolist()]
 
     def _row(self, piece: Piece, generator: torch.Generator) -> Tensor:
-        place, level, angle = torch.rand(3, generator=generator, dtype=torch.float64).tolist()
+        place, level, angle, silent = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
+        if silent < self._train.silent:
+            return torch.zeros(self._samples)
         spare = max(self.pieces.samples_of(piece) - self._samples, 0)
         sound = self.pieces.crop(piece, first=int(place * (spare + 1)), count=self._samples)
         low, high = self._train.gain_db

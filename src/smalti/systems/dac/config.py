@@ -91,6 +91,7 @@ class TrainConfig(Settings):
     restart_below: float = Field(default=0.0, ge=0, description="share of uniform usage under which a code is idle")
     restart_until: float = Field(default=0.9, ge=0, le=1, description="fraction of the run in which idle codes restart")
     gain_db: tuple[float, float] = Field(default=(0.0, 0.0), description="random gain of a crop")
+    silent: float = Field(default=0.0, ge=0, le=1, description="share of crops that are silence")
     turn: bool = Field(default=True, description="turn the phases of a crop by a random angle")
     mel_windows: tuple[int, ...] = Field(default=PUBLISHED_SCALES, description="samples; scales of the mel loss")
     mel_bands: tuple[int, ...] = Field(default=PUBLISHED_BANDS, description="mel bands of each")

@@ -98,6 +98,7 @@ class VaryConfig(Settings):
     gain_db: float = Field(default=0.0, ge=0, description="made up to so much louder or softer")
     shift_bands: int = Field(default=0, ge=0, description="moved up or down by up to so many mel bands")
     together: float = Field(default=0.0, ge=0, le=1, description="share of crops that sound together with another")
+    silent: float = Field(default=0.0, ge=0, le=1, description="share of crops that are silence")
 
 
 class TrainConfig(Settings):

@@ -1,4 +1,4 @@
-"""More sounds than there are: pictures made louder, moved in pitch, or of two sounds at once."""
+"""More sounds than there are: pictures made louder, moved in pitch, of two sounds at once, or of none."""
 
 import torch
 from jaxtyping import Float
@@ -30,6 +30,8 @@ def vary(
     if config.gain_db:
         gains = (2 * torch.rand(len(pictures), 1, 1, generator=generator) - 1) * config.gain_db / picture.range_db
         pictures = torch.where(pictures > 0, (pictures + gains).clamp(0, 1), 0)
+    if config.silent:
+        pictures = pictures * (torch.rand(len(pictures), 1, 1, generator=generator) >= config.silent)
     return pictures
 
 
