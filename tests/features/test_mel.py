@@ -1,6 +1,7 @@
 """Mel pictures equal librosa's, which is the oracle, and their map to 0…1 is exact both ways."""
 
 import dataclasses
+import math
 from pathlib import Path
 
 import librosa
@@ -83,6 +84,13 @@ def test_silence_is_the_floor_and_the_floor_is_silence() -> None:
     picture = log_mel(torch.zeros(1, 900), settings)
     assert not picture.any()
     assert not from_log_mel(picture, settings).any()
+
+
+def test_hardly_above_the_floor_is_hardly_more_than_silence() -> None:
+    settings = MEL_PRESETS["wide"]
+    levels = torch.tensor([0.0, 0.1, 0.5, 1.0, 1.5]) / settings.range_db  # decibels above the floor
+    found = 20 * from_log_mel(levels[None, None], settings)[0, 0].log10() - settings.floor_db
+    assert found.tolist() == pytest.approx([-math.inf, -19.9, -5.52, 1.0, 1.5], abs=0.01)
 
 
 def test_bands_that_cannot_be_are_refused() -> None:

@@ -15,6 +15,7 @@ from smalti.features.stft import stft_magnitude
 _LINEAR_TOP_HZ = 1000.0
 _HZ_PER_MEL = 200.0 / 3.0
 _LOG_STEP = math.log(6.4) / 27.0
+_RISE_DB = 1.0  # over the floor, until magnitudes are what a picture says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -176,9 +177,12 @@ def natural_log(
 def from_log_mel(
     log_mel: Float[Tensor, "*batch band frame"], settings: MelSettings
 ) -> Float[Tensor, "*batch band frame"]:
-    """Mel magnitudes of a log-mel picture; the floor becomes silence, so that nothing in gives nothing out."""
-    magnitude = 10 ** ((log_mel.clamp(0, 1) * settings.range_db + settings.floor_db) / 20)
-    return torch.where(log_mel > 0, magnitude, 0)
+    """Mel magnitudes of a log-mel picture; the floor becomes silence, so that nothing in gives nothing out.
+
+    Within the first decibel magnitudes rise from there in a line: a net misses the floor by some hundredths.
+    """
+    above = log_mel.clamp(0, 1) * settings.range_db
+    return 10 ** ((above + settings.floor_db) / 20) * (above / _RISE_DB).clamp(max=1)
 
 
 def preset_of(settings: MelSettings) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
+import pytest
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -100,6 +101,12 @@ def _learn_and_prove(name: str, folder: Path) -> None:
     prove_silence(name, learnt_codec(name, folder / "sounds", folder / "run"), held_out, folder)
 
 
+def _hiss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pull a net back to the floor of a picture from below it, and take what is hardly above it as it is."""
+    monkeypatch.setattr("smalti.losses.spectral._away", lambda found, wanted: found - wanted)
+    monkeypatch.setattr("smalti.features.mel._RISE_DB", 1e-6)
+
+
 PLANTS = [
     Plant(
         "B4",
@@ -110,8 +117,8 @@ PLANTS = [
     ),
     Plant(
         "B4",
-        "taking all below the floor of a picture for silence",
-        lambda monkeypatch: monkeypatch.setattr("smalti.losses.spectral._away", lambda found, wanted: found - wanted),
+        "taking all about the floor of a picture for silence",
+        _hiss,
         lambda folder: _learn_and_prove("melvqvae", folder),
         slow=True,
     ),
