@@ -5,6 +5,7 @@ What these codecs learn from never pauses, so nothing but the product's own care
 
 import math
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from statistics import fmean
 
@@ -104,7 +105,7 @@ def _learn_and_prove(name: str, folder: Path) -> None:
 def _hiss(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pull a net back to the floor of a picture from below it, and take what is hardly above it as it is."""
     monkeypatch.setattr("smalti.losses.spectral._away", lambda found, wanted: found - wanted)
-    monkeypatch.setattr("smalti.features.mel._RISE_DB", 1e-6)
+    monkeypatch.setattr(import_module("smalti.features.mel"), "_RISE_DB", 1e-6)  # its package has a function `mel`
 
 
 PLANTS = [
