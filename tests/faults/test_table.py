@@ -3,7 +3,7 @@
 import pytest
 
 from faults.rows import ROWS, figure, taken
-from faults.table import Result, Table, markdown, together
+from faults.table import Result, Table, markdown, pytest_collection_modifyitems, together
 
 
 def report_of(row, *, figures=(), outcome="passed", when="call"):
@@ -40,6 +40,19 @@ def test_setup_and_teardown_count_only_where_they_fail(table):
     assert table.results["L1"].tests == 1
     table.pytest_runtest_logreport(report_of("L1", when="teardown", outcome="failed"))
     assert not table.results["L1"].passed
+
+
+def test_the_proof_that_takes_longest_begins_and_the_others_keep_their_order():
+    class Item:
+        def __init__(self, name, *rows):
+            self.name, self.rows = name, rows
+
+        def get_closest_marker(self, name):
+            return next((pytest.mark.row(row).mark for row in self.rows), None)
+
+    items = [Item("b"), Item("a", "L1"), Item("long", "L2"), Item("c", "F1")]
+    pytest_collection_modifyitems(items)
+    assert [item.name for item in items] == ["long", "b", "a", "c"]
 
 
 def test_a_guard_whose_absence_is_not_noticed_is_shown(table):

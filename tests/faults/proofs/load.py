@@ -89,7 +89,7 @@ def _long(run: Path, path: Path) -> dict[str, Any]:
     sizes: list[int] = []
 
     def look(done: int, total: int) -> None:
-        sizes.append(sum(one.stat().st_size for one in path.parent.glob(f".smalti-tmp-*{to.name}")))
+        sizes.append(sum(one.stat().st_size for one in path.parent.glob(".smalti-*.tmp")))
 
     def work(path: Path, tokens: Path, to: Path) -> dict[str, Callable[[], object]]:
         one = Manifest.from_rows([{"path": path.name}], path.parent)
