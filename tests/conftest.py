@@ -1,5 +1,6 @@
 """What many tests stand on: one thread, and the smallest journey, made once by the same functions that users call."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,13 @@ pytest_plugins = ["faults.table"]
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard() -> None:
+    """Even where tests are started in the background of a script: a shell has what it puts there ignore Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
