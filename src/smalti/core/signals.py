@@ -23,9 +23,10 @@ def signals_held() -> Generator[None]:
     def keep(number: int, _frame: FrameType | None) -> None:
         came.append(number)
 
-    before = {number: signal.getsignal(number) for number in ENDINGS}
+    # None: a handler that is not Python's own, which needs no holding and could not be put back
+    before = {number: handler for number in ENDINGS if (handler := signal.getsignal(number)) is not None}
     try:
-        for number in ENDINGS:
+        for number in before:
             signal.signal(number, keep)
         yield
     finally:
