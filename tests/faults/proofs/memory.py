@@ -1,5 +1,6 @@
 """Row F11: less memory than is needed is told, with what to do; and whatever dies, nothing waits for it."""
 
+import ctypes
 import io
 import re
 import resource
@@ -72,7 +73,7 @@ def _limited(words: Sequence[object], folder: Path, *, room: int = 300) -> tuple
     said = folder / "said"
 
     def work() -> None:
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        used = _without_free_heap()
         with redirect_stderr(io.StringIO()) as heard:
             resource.setrlimit(resource.RLIMIT_AS, (used + room * 2**20, resource.RLIM_INFINITY))
             code = run([str(word) for word in words])
@@ -84,6 +85,23 @@ def _limited(words: Sequence[object], folder: Path, *, room: int = 300) -> tuple
     began = time.monotonic()
     code = ended(forked(work))
     return code, said.read_text() if said.exists() else "nothing", time.monotonic() - began
+
+
+def _without_free_heap() -> int:
+    """Bytes of address space that this process has, once no large piece of it is free: a limit would not count those.
+
+    A process that has done much keeps what it freed; pieces of a MiB are taken until one has to be asked of the system.
+    """
+    allocate = ctypes.CDLL(None).malloc
+    allocate.argtypes, allocate.restype = [ctypes.c_size_t], ctypes.c_void_p
+    before = _address_space()
+    while (now := _address_space()) == before:
+        allocate(2**20)
+    return now
+
+
+def _address_space() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def _deaf(module: object) -> Callable[[pytest.MonkeyPatch], None]:
