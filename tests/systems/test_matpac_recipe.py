@@ -24,10 +24,11 @@ from smalti.systems.registry import load_encoder
 
 TESTS = Path(__file__).parents[1]
 MICRO = Path(room.__file__).parent / "presets" / "micro.toml"
+_AS_HEARD = ("vary.warp=0", "vary.tempo=0", "vary.colour_db=0")
 
 
 def _config(*overrides: str) -> MatpacConfig:
-    return load_settings(MatpacConfig, MICRO, (*TINY_MATPAC, *overrides))
+    return load_settings(MatpacConfig, MICRO, (*TINY_MATPAC, *_AS_HEARD, *overrides))
 
 
 def _waves(*seconds: float) -> list[torch.Tensor]:
