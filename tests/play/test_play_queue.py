@@ -124,6 +124,19 @@ def test_a_null_device_keeps_the_time_of_a_sound_card() -> None:
     assert played.samples == 1600 and played.underruns == 0
 
 
+def test_as_much_is_kept_ready_as_a_piece_takes_to_make() -> None:
+    def windows() -> Iterator[torch.Tensor]:
+        for _ in range(4):
+            for size in (0, 0, 0, 4000):
+                time.sleep(0.02)
+                yield torch.zeros(size)
+
+    sound = SoundQueue(ahead=8)
+    played = play(windows(), sound, NullDevice(), sample_rate=8000)
+    assert played.samples == 16000
+    assert sound.ahead >= 2 * 4 * 0.02 * 8000  # sleeping is never shorter than asked
+
+
 def test_a_maker_that_is_too_slow_is_noticed() -> None:
     def slow() -> Iterator[torch.Tensor]:
         yield torch.zeros(160)

@@ -42,7 +42,7 @@ def play(
     seconds: Annotated[float | None, typer.Option(help="Length; else it plays on until Ctrl-C or q.")] = None,
     label: Annotated[str | None, typer.Option(help="Class of sound at first.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=COURSE", help=SETTING)] = None,
-    ahead: Annotated[float, typer.Option(metavar="MS", help="Sound kept ready; less obeys sooner.")] = 75.0,
+    ahead: Annotated[float, typer.Option(metavar="MS", help="Sound kept ready, at least; less obeys sooner.")] = 75.0,
     glide: Annotated[float, typer.Option(metavar="SECONDS", help="That a knob takes to its new place.")] = 0.0,
     osc: Annotated[str | None, typer.Option(metavar="PORT", help=_OSC)] = None,
     keys: Annotated[bool | None, typer.Option("--keys/--no-keys", help=_HEARD)] = None,

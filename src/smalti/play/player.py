@@ -13,6 +13,8 @@ from smalti.core import DataError
 from smalti.play.outputs import Output
 from smalti.play.queue import SoundQueue
 
+_SPARE, _FORGET = 2.0, 0.9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
@@ -46,7 +48,7 @@ def play(pieces: Iterator[Float[Tensor, " _"]], sound: SoundQueue, output: Outpu
     Raises:
         What making or taking the sound raises; but Ctrl-C is a way to end it.
     """
-    maker, begin, interrupted = _Maker(pieces, sound), time.perf_counter(), False
+    maker, begin, interrupted = _Maker(pieces, sound, sample_rate), time.perf_counter(), False
     maker.start()
     try:
         output.play(sound, sample_rate)
@@ -67,10 +69,13 @@ def play(pieces: Iterator[Float[Tensor, " _"]], sound: SoundQueue, output: Outpu
 
 
 class _Maker(Thread):
-    def __init__(self, pieces: Iterator[Tensor], sound: SoundQueue) -> None:
+    """Makes pieces and keeps as much ready as the next one may take: who hears seconds at once is long in making."""
+
+    def __init__(self, pieces: Iterator[Tensor], sound: SoundQueue, sample_rate: int) -> None:
         super().__init__(name="smalti sound", daemon=True)
         self.working = 0.0
         self._pieces, self._sound = pieces, sound
+        self._sample_rate, self._least, self._longest = sample_rate, sound.ahead, 0.0
 
     def run(self) -> None:
         error: BaseException | None = None
@@ -82,13 +87,22 @@ class _Maker(Thread):
         self._sound.end(error)
 
     def _make(self) -> None:
+        sounded = 0.0
         while True:
             begin = time.perf_counter()
             piece = next(self._pieces, None)
             self.working += time.perf_counter() - begin
             if piece is None:
                 return
+            if len(piece):
+                self._expect(self.working - sounded)
+                sounded = self.working
             if not piece.isfinite().all():
                 raise DataError("the sound has samples that are NaN or infinite; check the model")
             if not self._sound.put(piece.float().cpu().numpy()):
                 return
+
+    def _expect(self, seconds: float) -> None:
+        """The next sound takes about as long to make as the longest of late, and that may be doubled by other work."""
+        self._longest = max(seconds, _FORGET * self._longest)
+        self._sound.ahead = max(self._least, round(_SPARE * self._longest * self._sample_rate))

@@ -14,6 +14,7 @@ class SoundQueue:
     """Samples on their way; one thread puts, another takes.
 
     Attributes:
+        ahead: samples beyond which the maker waits; one piece of sound may exceed it.
         taken: samples that were handed out.
         underruns: blocks that a device had to fill up with silence, as nothing was there in time.
         first: when the first sample was handed out, on the clock of `time.perf_counter`; None before.
@@ -23,12 +24,12 @@ class SoundQueue:
         """Begin empty.
 
         Args:
-            ahead: samples beyond which the maker waits; one piece of sound may exceed it.
+            ahead: at first.
             heard: told how many samples have been handed out; must be quick.
         """
         self.taken, self.underruns = 0, 0
         self.first: float | None = None
-        self._ahead, self._heard = ahead, heard
+        self.ahead, self._heard = ahead, heard
         self._blocks: deque[ndarray] = deque()
         self._waiting = 0
         self._ended, self._stopped = False, False
@@ -54,7 +55,7 @@ class SoundQueue:
                 self._blocks.append(samples)
                 self._waiting += len(samples)
                 self._changed.notify_all()
-            self._changed.wait_for(lambda: self._ended or self._waiting <= self._ahead)
+            self._changed.wait_for(lambda: self._ended or self._waiting <= self.ahead)
             return not self._ended
 
     def end(self, error: BaseException | None = None) -> None:
@@ -71,7 +72,7 @@ class SoundQueue:
     def wait_for_start(self) -> None:
         """Wait until as much is there as is ever kept, so that a device does not begin out of breath."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._waiting >= self._ahead)
+            self._changed.wait_for(lambda: self._ended or self._waiting >= self.ahead)
 
     def take(self, count: int) -> Float[ndarray, " {count}"]:
         """So many samples at once, without waiting: silence stands in for what is not there."""

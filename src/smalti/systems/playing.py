@@ -40,7 +40,7 @@ class Live:
     """How a sound is heard while it is made.
 
     Attributes:
-        ahead: milliseconds of sound that are kept ready.
+        ahead: milliseconds of sound that are kept ready, more where a piece of it takes long to make.
         glide: seconds that a knob takes to where it is turned.
         osc: port of UDP, or HOST:PORT, at which OSC is heard; None for none.
         keys: whether the terminal's keys turn knobs.
