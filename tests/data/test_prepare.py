@@ -182,6 +182,7 @@ def test_several_sources_become_one_table(tmp_path: Path) -> None:
     rows = manifest.table.select(["path", "label", "gust"]).to_pylist()
     assert rows[1] == {"path": "one/dog/1.wav", "label": "dog", "gust": None}
     assert rows[9] == {"path": "two/1.wav", "label": "rain", "gust": 0.125}
+    assert manifest.table["set"].to_pylist() == ["one"] * 8 + ["two"] * 8
     prepare(two(tmp_path), tmp_path / "elsewhere" / "m.csv")
     outside = Manifest.read(tmp_path / "elsewhere" / "m.csv")
     assert [path.resolve() for path in outside.paths()] == [path.resolve() for path in manifest.paths()]

@@ -192,7 +192,7 @@ def _surveys(
     max_bad: float,
     progress: Callable[[int, int], None] | None,
 ) -> list[Survey]:
-    """Each corpus surveyed; where there are several, failures are named with their source."""
+    """Each corpus surveyed; where there are several, failures are named with their source, and recordings know it."""
     if not sources:
         raise ParameterError("found no source, wanted one at least; name a folder that holds recordings")
     listed = [_rows(source, corpus, workers=workers, max_bad=max_bad) for source in sources]
@@ -210,6 +210,8 @@ def _surveys(
             done += 1
             if progress is not None:
                 progress(done, total)
+        if len(sources) > 1:
+            good = [{"set": root.resolve().name} | row for row in good]
         found.append(Survey(tuple(good), tuple(failed), root))
     return found
 

@@ -23,7 +23,7 @@ from smalti.systems.matpac.config import ModelConfig
 from smalti.systems.matpac.masking import shuffled
 from smalti.systems.matpac.pretraining import TrainConfig
 
-_FILL, _VARY = 3, 5  # so that what fills a crop, and how it is varied, is drawn apart from everything else
+_FILL, _VARY, _SET = 3, 5, 6  # so that what fills a crop, how it is varied and its set are drawn apart from all else
 _AS_RECORDED = FrameAugmentation()
 
 
@@ -85,7 +85,7 @@ class LogMelClips:
         self._members: defaultdict[str, list[Piece]] = defaultdict(list)
         for piece in self.training:
             self._members[self.sets[piece.clip]].append(piece)
-        self._ends = _chances(self.training, self.sets, train.balance).cumsum(0)
+        self._groups = self._drawn_together(_chances(self.training, self.sets, train.balance))
 
     @property
     def tokens(self) -> int:
@@ -133,9 +133,26 @@ class LogMelClips:
         batch = self._train.batch
         generator = step_generator(self._train.seed, step)
         chances = torch.rand(world * batch, 2, generator=generator, dtype=torch.float64)[rank * batch :][:batch]
-        rows = torch.searchsorted(self._ends, chances[:, 0].contiguous() * self._ends[-1], right=True)
-        chosen = rows.clamp(max=len(self.training) - 1).tolist()
+        rows, ends = self._together(step)
+        found = torch.searchsorted(ends, chances[:, 0].contiguous() * ends[-1], right=True)
+        chosen = rows[found.clamp(max=len(rows) - 1)].tolist()
         return [(self.training[row], place) for row, place in zip(chosen, chances[:, 1].tolist(), strict=True)]
+
+    def _drawn_together(self, chances: Float[Tensor, " piece"]) -> list[tuple[Tensor, Tensor]]:
+        """Of the pieces that a step may be of, which they are and sums of their chances."""
+        rows: defaultdict[str, list[int]] = defaultdict(list)
+        for row, piece in enumerate(self.training):
+            rows[self.sets[piece.clip] if self._train.apart else ""].append(row)
+        groups = [torch.tensor(rows[name]) for name in sorted(rows)]
+        return [(group, chances[group].cumsum(0)) for group in groups]
+
+    def _together(self, step: int) -> tuple[Int64[Tensor, " piece"], Float[Tensor, " piece"]]:
+        """Pieces that a step draws from, and sums of their chances: all, or those of one set."""
+        if len(self._groups) == 1:
+            return self._groups[0]
+        generator = step_generator(mix(self._train.seed, _SET), step)
+        shares = torch.stack([ends[-1] for _, ends in self._groups])
+        return self._groups[int(torch.multinomial(shares, 1, generator=generator))]
 
     def _crop(self, piece: Piece, place: float, row: int) -> Float[Tensor, "band frame"]:
         """A crop that begins in a piece and, where that is too short, goes on in others of its set."""

@@ -85,6 +85,10 @@ class TrainConfig(Settings):
     )
     gap: int = Field(default=0, ge=0, description="most frames of silence before each recording that follows")
     sets: str = Field(default="set", description="column that says which recordings belong together")
+    apart: bool = Field(
+        default=False,
+        description="all crops of a step are of one set: what tells sets from each other is no target then",
+    )
     balance: float = Field(
         default=0.5, ge=0, le=1, description="0: every set is heard equally; 1: every second is; roots between"
     )
