@@ -24,7 +24,7 @@ from smalti.systems.registry import load_encoder
 
 TESTS = Path(__file__).parents[1]
 MICRO = Path(room.__file__).parent / "presets" / "micro.toml"
-_AS_HEARD = ("vary.warp=0", "vary.tempo=0", "vary.colour_db=0")
+_AS_HEARD = ("vary.warp=0", "vary.tempo=0", "vary.colour_db=0", "vary.noise=0", "train.apart=false")
 
 
 def _config(*overrides: str) -> MatpacConfig:

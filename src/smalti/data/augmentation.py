@@ -142,7 +142,10 @@ def _waves(heights: Float[Tensor, "batch wave"], bands: int) -> Float[Tensor, "b
     """Sums of half waves, the first over all bands, each next one shorter and lower."""
     along = torch.linspace(0, torch.pi, bands, device=heights.device)
     orders = torch.arange(1, heights.shape[1] + 1, device=heights.device)
-    return heights * _COLOURS[: heights.shape[1]].to(heights) @ torch.cos(orders[:, None] * along)
+    waves = torch.cos(orders[:, None] * along)
+    heights = heights * _COLOURS[: heights.shape[1]].to(heights)
+    # added one by one: a matrix product may round an item otherwise in another batch
+    return torch.stack([height[:, None] * wave for height, wave in zip(heights.T, waves, strict=True)]).sum(0)
 
 
 def _with_noise(
