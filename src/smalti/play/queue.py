@@ -70,7 +70,7 @@ class SoundQueue:
         self.end()
 
     def wait_for_start(self) -> None:
-        """Wait until as much is there as is ever kept, so that a device does not begin out of breath."""
+        """Wait until as much is there as is kept, so that a device does not begin out of breath."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or self._waiting >= self.ahead)
 

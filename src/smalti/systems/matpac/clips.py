@@ -85,7 +85,9 @@ class LogMelClips:
         self._members: defaultdict[str, list[Piece]] = defaultdict(list)
         for piece in self.training:
             self._members[self.sets[piece.clip]].append(piece)
-        self._groups = self._drawn_together(_chances(self.training, self.sets, train.balance))
+        groups = [self._members[name] for name in sorted(self._members)] if train.apart else [self.training]
+        self._groups = [(group, _chances(group, self.sets, train.balance).cumsum(0)) for group in groups]
+        self._shares = torch.stack([ends[-1] for _, ends in self._groups])
 
     @property
     def tokens(self) -> int:
@@ -133,26 +135,15 @@ class LogMelClips:
         batch = self._train.batch
         generator = step_generator(self._train.seed, step)
         chances = torch.rand(world * batch, 2, generator=generator, dtype=torch.float64)[rank * batch :][:batch]
-        rows, ends = self._together(step)
-        found = torch.searchsorted(ends, chances[:, 0].contiguous() * ends[-1], right=True)
-        chosen = rows[found.clamp(max=len(rows) - 1)].tolist()
-        return [(self.training[row], place) for row, place in zip(chosen, chances[:, 1].tolist(), strict=True)]
+        pieces, ends = self._together(step)
+        rows = torch.searchsorted(ends, chances[:, 0].contiguous() * ends[-1], right=True)
+        chosen = rows.clamp(max=len(pieces) - 1).tolist()
+        return [(pieces[row], place) for row, place in zip(chosen, chances[:, 1].tolist(), strict=True)]
 
-    def _drawn_together(self, chances: Float[Tensor, " piece"]) -> list[tuple[Tensor, Tensor]]:
-        """Of the pieces that a step may be of, which they are and sums of their chances."""
-        rows: defaultdict[str, list[int]] = defaultdict(list)
-        for row, piece in enumerate(self.training):
-            rows[self.sets[piece.clip] if self._train.apart else ""].append(row)
-        groups = [torch.tensor(rows[name]) for name in sorted(rows)]
-        return [(group, chances[group].cumsum(0)) for group in groups]
-
-    def _together(self, step: int) -> tuple[Int64[Tensor, " piece"], Float[Tensor, " piece"]]:
+    def _together(self, step: int) -> tuple[Sequence[Piece], Float[Tensor, " piece"]]:
         """Pieces that a step draws from, and sums of their chances: all, or those of one set."""
-        if len(self._groups) == 1:
-            return self._groups[0]
         generator = step_generator(mix(self._train.seed, _SET), step)
-        shares = torch.stack([ends[-1] for _, ends in self._groups])
-        return self._groups[int(torch.multinomial(shares, 1, generator=generator))]
+        return self._groups[int(torch.multinomial(self._shares, 1, generator=generator))]
 
     def _crop(self, piece: Piece, place: float, row: int) -> Float[Tensor, "band frame"]:
         """A crop that begins in a piece and, where that is too short, goes on in others of its set."""
