@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -174,6 +175,31 @@ def test_standardised_targets_have_no_common_vector() -> None:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("patches", ["own", "student"])
+@pytest.mark.parametrize("layers", [0, 1, 2])
+def test_the_target_is_the_mean_of_the_teachers_last_layers_as_each_is_scaled(
+    patches: Literal["own", "student"], layers: int
+) -> None:
+    net = _net(_config(teacher=TeacherConfig(layers=layers, patches=patches)))
+    picture = torch.randn(4, 12, 35)
+    hidden = torch.stack([torch.randperm(TOKENS)[SHOWN:] for _ in range(4)])
+    tokens = net.student.tokens(net.student.normalise(picture))
+    heard = net._heard(picture, tokens, hidden)  # pyright: ignore[reportPrivateUsage]
+    target = net._target(heard)  # pyright: ignore[reportPrivateUsage]
+    states = net.student.states(take(tokens, hidden))[-layers:]
+    rows = [state.flatten(0, 1) for state in states]
+    mean = sum((each - each.mean(0)) / each.std(0, correction=0) for each in rows)
+    assert isinstance(mean, torch.Tensor)
+    expected = (mean - mean.mean(0)) / mean.std(0, correction=0)
+    torch.testing.assert_close(target, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_more_layers_than_the_teacher_has_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"teacher.layers 3 of an encoder of 2"):
+        _config(teacher=TeacherConfig(layers=3))
+
+
+@torch.no_grad()
 def test_the_teacher_moves_towards_the_student_by_what_its_decay_leaves() -> None:
     net = _net(_config())
     before = {name: value.clone() for name, value in net.teacher.state_dict().items()}
@@ -242,6 +268,16 @@ def test_signs_of_collapse_are_told_and_warned_of_once(caplog: pytest.LogCapture
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 2 and any("perplexity" in line for line in told) and any("teacher_std" in line for line in told)
     assert alarm.hear(30, {"perplexity": 900.0, "teacher_std": 0.7, "guess_std": 0.7}) is None
+
+
+def test_one_step_of_few_prototypes_is_no_collapse_and_many_are(caplog: pytest.LogCaptureFixture) -> None:
+    alarm, healthy = CollapseAlarm(256), {"perplexity": 60.0, "teacher_std": 0.7, "guess_std": 0.7}
+    for step in range(40):  # every fourth is of a set of seven sounds
+        alarm.hear(step, {**healthy, "perplexity": 7.0 if step % 4 == 3 else 60.0})
+    assert not caplog.records
+    for step in range(40, 60):
+        alarm.hear(step, {**healthy, "perplexity": 7.0})
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["step 46"]
 
 
 def test_tiny_overrides_build_both_variants() -> None:

@@ -114,3 +114,12 @@ class MatpacConfig(Settings):
     train: TrainConfig = TrainConfig()
     cadence: Cadence = Cadence()
     engine: EngineSettings = EngineSettings()
+
+    @model_validator(mode="after")
+    def _has_layers(self) -> "MatpacConfig":
+        if self.teacher.layers > self.model.encoder.layers:
+            raise ValueError(
+                f"found teacher.layers {self.teacher.layers} of an encoder of {self.model.encoder.layers}; "
+                "give at most as many"
+            )
+        return self

@@ -4,7 +4,7 @@ The student sees the patches that are shown, the teacher those that are hidden, 
 """
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -30,7 +30,7 @@ class Learnt(NamedTuple):
     Attributes:
         prediction: mean loss of the angles.
         classification: mean loss of the prototypes.
-        heard: what the teacher said, before it is standardised.
+        heard: the teacher's last layer, before it is standardised.
         guess: of each row the best one.
         winner: which one that is.
         teacher_scores: of the prototypes.
@@ -105,8 +105,8 @@ class LearningNet(nn.Module):
             choice_temperature: of the choice between guesses.
         """
         tokens = self.student.tokens(self.student.normalise(picture))
-        heard = self._heard(picture, tokens, order[:, shown:])
-        target = self._standardised(heard) if self._config.teacher.standardise else heard
+        layers = self._heard(picture, tokens, order[:, shown:])
+        heard, target = layers[-1], self._target(layers)
         seen = self.student.encoder(self.student.with_class(take(tokens, order[:, :shown])))
         guesses = self.predictor(seen, order, shown=shown).flatten(1, 2)
         losses = angle_loss(guesses, target)
@@ -145,13 +145,24 @@ class LearningNet(nn.Module):
         self.centre.lerp_(sums[:-1] / sums[-1], 1 - self._config.prototypes.momentum)
 
     @torch.no_grad()
-    def _heard(self, picture: Tensor, tokens: Tensor, hidden: Tensor) -> Tensor:
-        """What the teacher makes of the hidden tokens: [row, dim]."""
+    def _heard(self, picture: Tensor, tokens: Tensor, hidden: Tensor) -> list[Tensor]:
+        """What the last layers of the teacher make of the hidden tokens: of each layer [row, dim]."""
         if isinstance(self.teacher, EncoderNet):
-            rows = self.teacher.encode(take(self.teacher.tokens(self.student.normalise(picture)), hidden))
+            states = self.teacher.states(take(self.teacher.tokens(self.student.normalise(picture)), hidden))
         else:
-            rows = self.student.without_class(self.teacher(self.student.with_class(take(tokens, hidden))))
-        return rows.float().flatten(0, 1)
+            seen = self.student.with_class(take(tokens, hidden))
+            states = [self.student.without_class(rows) for rows in self.teacher.states(seen)]
+        return [rows.float().flatten(0, 1) for rows in states[-self._config.teacher.layers :]]
+
+    def _target(self, layers: Sequence[Tensor]) -> Tensor:
+        """What is to be guessed: the teacher's last layer, or the mean of several, each standardised.
+
+        Source: Baevski et al. 2022 (data2vec, arXiv:2202.03555), of several layers.
+        """
+        if not self._config.teacher.standardise:
+            return torch.stack([*layers]).mean(0)
+        scaled = [self._standardised(rows) for rows in layers]
+        return scaled[0] if len(scaled) == 1 else self._standardised(torch.stack(scaled).mean(0))
 
     def _standardised(self, rows: Tensor) -> Tensor:
         """Mean 0 and deviation 1 in every dimension, over the rows of all processes.

@@ -1,6 +1,7 @@
 """Whether what is learnt still says something: the numbers that fall when all latents become one."""
 
 import logging
+from collections import deque
 from collections.abc import Mapping
 
 import torch
@@ -12,6 +13,7 @@ from smalti.systems.matpac.learning import Learnt, Total
 _log = logging.getLogger(__name__)
 _LEAST_SPREAD = 0.02
 _LEAST_SHARE = 0.05
+_LOOKS = 8  # at signs of different steps: those of a small set need few prototypes, where steps are of one set each
 
 
 @torch.no_grad()
@@ -49,23 +51,26 @@ def collapse_signs(learnt: Learnt, *, choices: int, total: Total) -> dict[str, f
 
 
 class CollapseAlarm:
-    """Says once, until it is better, that latents become one."""
+    """Says once, until it is better, that latents become one: in all of the last steps that were looked at."""
 
     def __init__(self, prototypes: int) -> None:
         self._least = _LEAST_SHARE * prototypes
         self._told: set[str] = set()
+        self._seen: deque[Mapping[str, float]] = deque(maxlen=_LOOKS)
 
     def hear(self, step: int, signs: Mapping[str, float]) -> None:
-        """Warn of a step's signs."""
+        """Warn of the signs of a step and of those before it."""
+        self._seen.append(signs)
         bounds = {"perplexity": self._least, "teacher_std": _LEAST_SPREAD, "guess_std": _LEAST_SPREAD}
         for name, least in bounds.items():
-            if signs[name] >= least:
+            most = max(each[name] for each in self._seen)
+            if most >= least:
                 self._told.discard(name)
             elif name not in self._told:
                 self._told.add(name)
                 _log.warning(
-                    "step %d: %s is %.3g, wanted at least %.3g; the latents become one: lower the learning rate or "
-                    "standardise the teacher", step, name, signs[name], least,
+                    "step %d: %s is %.3g at most, wanted at least %.3g; the latents become one: lower the learning rate or "
+                    "standardise the teacher", step, name, most, least,
                 )  # fmt: skip
 
 

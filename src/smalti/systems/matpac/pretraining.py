@@ -67,6 +67,7 @@ class TeacherConfig(Settings):
     follows: Literal["after", "before"] = Field(
         default="after", description="when it moves: after the student's step, or, as published, before it"
     )
+    layers: int = Field(default=1, ge=0, description="last ones, whose mean is to be guessed; 0: all; published: 1")
     standardise: bool = Field(
         default=True, description="its vectors have mean 0 and deviation 1 in every dimension over a batch"
     )
