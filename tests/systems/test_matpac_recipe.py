@@ -70,6 +70,16 @@ def test_crops_are_varied_each_by_its_own_number() -> None:
     assert all((one - other).abs().mean() > 0.1 for one, other in zip(plain.picture, varied.picture, strict=True))
 
 
+def test_a_share_of_the_crops_is_left_as_recorded() -> None:
+    some = (*VARIED, "train.batch=60")
+    none, half, every = (
+        _clips(_config(*some, f"train.varied={share}"), _waves(0.1, 0.5, 1.0)).crops(5).picture for share in (0, 0.5, 1)
+    )
+    as_recorded, changed = ((half == other).flatten(1).all(1) for other in (none, every))
+    assert bool((as_recorded ^ changed).all()) and 18 < int(changed.sum()) < 42
+    assert not bool((none == every).flatten(1).all(1).any())
+
+
 def test_a_faster_crop_is_sound_to_its_end() -> None:
     wave = [0.1 * torch.sin(torch.arange(32000) / 3)]
     fast = _clips(_config("vary.tempo=0.5", "train.batch=50"), wave).crops(0).picture

@@ -23,7 +23,7 @@ from smalti.systems.matpac.config import ModelConfig
 from smalti.systems.matpac.masking import shuffled
 from smalti.systems.matpac.pretraining import TrainConfig
 
-_FILL, _VARY, _SET = 3, 5, 6  # so that what fills a crop, how it is varied and its set are drawn apart from all else
+_FILL, _VARY, _SET, _CHANCE = 3, 5, 6, 7  # so that what fills a crop, how it is varied, its set and if are drawn apart
 _AS_RECORDED = FrameAugmentation()
 
 
@@ -161,14 +161,17 @@ class LogMelClips:
         return math.ceil(self._model.encoder.chunk * math.exp(self._vary.tempo))
 
     def _varied(self, drawn: Float[Tensor, "batch band _"], rows: range) -> Float[Tensor, "batch band frame"]:
-        """Crops as from another mouth and room, each as its own number says."""
-        frames = self._model.encoder.chunk
-        if self._vary == _AS_RECORDED:
-            return drawn
-        lengths, seeds = torch.full((len(drawn),), drawn.shape[2]), [mix(self._train.seed, _VARY, row) for row in rows]
-        picture = self._model.picture.settings()
-        found, _ = augment_frames(drawn.mT, lengths, self._vary, picture=picture, seeds=seeds)
-        return found[:, :frames].mT
+        """Crops, or a share of them, as from another mouth and room, each as its own number says."""
+        frames, found = self._model.encoder.chunk, drawn[..., : self._model.encoder.chunk].clone()
+        seeds = {place: mix(self._train.seed, _VARY, row) for place, row in enumerate(rows)}
+        chosen = [place for place, seed in seeds.items() if _chance(seed) < self._train.varied]
+        if self._vary == _AS_RECORDED or not chosen:
+            return found
+        lengths, picture = torch.full((len(chosen),), drawn.shape[2]), self._model.picture.settings()
+        own = [seeds[place] for place in chosen]
+        changed, _ = augment_frames(drawn[chosen].mT, lengths, self._vary, picture=picture, seeds=own)
+        found[chosen] = changed[:, :frames].mT
+        return found
 
     def _others(self, name: str, row: int) -> Iterator[Float[Tensor, "band _"]]:
         generator, members = step_generator(mix(self._train.seed, _FILL), row), self._members[name]
@@ -188,6 +191,10 @@ class LogMelClips:
         while (missing := frames - sum(part.shape[1] for part in parts)) > 0:
             parts.append(next(others)[:, :missing])
         return torch.cat(parts, dim=1)[:, :frames]
+
+
+def _chance(seed: int) -> float:
+    return float(torch.rand((), generator=step_generator(mix(seed, _CHANCE), 0)))
 
 
 def _column(manifest: Manifest, name: str) -> list[str]:

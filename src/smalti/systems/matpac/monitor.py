@@ -69,8 +69,8 @@ class CollapseAlarm:
             elif name not in self._told:
                 self._told.add(name)
                 _log.warning(
-                    "step %d: %s is %.3g at most, wanted at least %.3g; the latents become one: lower the learning rate or "
-                    "standardise the teacher", step, name, most, least,
+                    "step %d: %s is %.3g at most, wanted at least %.3g; the latents become one: lower the learning "
+                    "rate or standardise the teacher", step, name, most, least,
                 )  # fmt: skip
 
 

@@ -90,6 +90,7 @@ class TrainConfig(Settings):
         default=False,
         description="all crops of a step are of one set: what tells sets from each other is no target then",
     )
+    varied: float = Field(default=1.0, ge=0, le=1, description="chance that a crop is varied, not as recorded")
     balance: float = Field(
         default=0.5, ge=0, le=1, description="0: every set is heard equally; 1: every second is; roots between"
     )
