@@ -23,7 +23,8 @@ from smalti.systems.matpac.config import ModelConfig
 from smalti.systems.matpac.masking import shuffled
 from smalti.systems.matpac.pretraining import TrainConfig
 
-_FILL, _VARY, _SET, _CHANCE = 3, 5, 6, 7  # so that what fills a crop, how it is varied, its set and if are drawn apart
+# so that what fills a crop, how it is varied, its set, and whether it is varied at all are drawn apart
+_FILL, _VARY, _SET, _CHANCE = 3, 5, 6, 7
 _AS_RECORDED = FrameAugmentation()
 
 
@@ -162,15 +163,15 @@ class LogMelClips:
 
     def _varied(self, drawn: Float[Tensor, "batch band _"], rows: range) -> Float[Tensor, "batch band frame"]:
         """Crops, or a share of them, as from another mouth and room, each as its own number says."""
-        frames, found = self._model.encoder.chunk, drawn[..., : self._model.encoder.chunk].clone()
-        seeds = {place: mix(self._train.seed, _VARY, row) for place, row in enumerate(rows)}
-        chosen = [place for place, seed in seeds.items() if _chance(seed) < self._train.varied]
-        if self._vary == _AS_RECORDED or not chosen:
-            return found
-        lengths, picture = torch.full((len(chosen),), drawn.shape[2]), self._model.picture.settings()
-        own = [seeds[place] for place in chosen]
-        changed, _ = augment_frames(drawn[chosen].mT, lengths, self._vary, picture=picture, seeds=own)
-        found[chosen] = changed[:, :frames].mT
+        if self._vary == _AS_RECORDED:
+            return drawn
+        found = drawn[..., : self._model.encoder.chunk].clone()
+        seeds = [mix(self._train.seed, _VARY, row) for row in rows]
+        if chosen := [place for place, seed in enumerate(seeds) if _chance(seed) < self._train.varied]:
+            own, lengths = [seeds[place] for place in chosen], torch.full((len(chosen),), drawn.shape[2])
+            picture = self._model.picture.settings()
+            changed, _ = augment_frames(drawn[chosen].mT, lengths, self._vary, picture=picture, seeds=own)
+            found[chosen] = changed[:, : found.shape[2]].mT
         return found
 
     def _others(self, name: str, row: int) -> Iterator[Float[Tensor, "band _"]]:
@@ -194,6 +195,7 @@ class LogMelClips:
 
 
 def _chance(seed: int) -> float:
+    """Of a crop, 0…1: it is varied if this is below the share that are."""
     return float(torch.rand((), generator=step_generator(mix(seed, _CHANCE), 0)))
 
 

@@ -4,7 +4,7 @@ The student sees the patches that are shown, the teacher those that are hidden, 
 """
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -154,13 +154,13 @@ class LearningNet(nn.Module):
             states = [self.student.without_class(rows) for rows in self.teacher.states(seen)]
         return [rows.float().flatten(0, 1) for rows in states[-self._config.teacher.layers :]]
 
-    def _target(self, layers: Sequence[Tensor]) -> Tensor:
+    def _target(self, layers: list[Tensor]) -> Tensor:
         """What is to be guessed: the teacher's last layer, or the mean of several, each standardised.
 
         Source: Baevski et al. 2022 (data2vec, arXiv:2202.03555), of several layers.
         """
         if not self._config.teacher.standardise:
-            return torch.stack([*layers]).mean(0)
+            return torch.stack(layers).mean(0)
         scaled = [self._standardised(rows) for rows in layers]
         return scaled[0] if len(scaled) == 1 else self._standardised(torch.stack(scaled).mean(0))
 
