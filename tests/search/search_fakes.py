@@ -43,12 +43,13 @@ def indexed(folder: Path, sounds: dict[str, np.ndarray], **settings: object) -> 
     )
 
 
-def believed(codes: list[int] | np.ndarray, *, seed: int = 0, doubt: float = 1.0) -> SoftTokens:
-    """One sound whose likeliest codes are these; what else it might hold is drawn."""
+def believed(codes: list[int] | np.ndarray, *, seed: int = 0, doubt: float = 1.0, dim: int = 0) -> SoftTokens:
+    """One sound whose likeliest codes are these; what else it might hold, and what it sounds like, is drawn."""
     row = np.asarray(codes, np.int64)
     logits = np.random.default_rng(seed).normal(size=(len(row), SPEC.vocab)) * doubt
     logits[np.arange(len(row)), row] = logits.max(axis=1, initial=0.0) + 1
-    return SoftTokens(tokens(row), logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+    acoustics = np.random.default_rng(seed + 1).normal(size=(len(row), dim)).astype(np.float32) if dim else None
+    return SoftTokens(tokens(row), logits - np.logaddexp.reduce(logits, axis=1, keepdims=True), acoustics)
 
 
 def soft_indexed(folder: Path, sounds: dict[str, SoftTokens], **settings: object) -> IndexReport:

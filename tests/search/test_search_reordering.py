@@ -31,6 +31,7 @@ from smalti.search import passages as passages_of
 from smalti.search.holds import sounding
 
 SOUNDS = {f"s{i:02d}": believed(sound, seed=i) for i, sound in enumerate(melodies(14, tokens_each=9))}
+HEARD = {f"s{i:02d}": believed(sound, seed=i, dim=5) for i, sound in enumerate(melodies(14, tokens_each=9))}
 STEP = 1 / 16  # of the bytes that logarithms are kept as
 
 
@@ -45,7 +46,7 @@ def score(query: SoftTokens, found: SoftTokens) -> float:
 
 def answers(folder: Path, **settings: object) -> list[list[Hit]]:
     index = SearchIndex.open(folder)
-    return [search(index, query, SearchSettings(top=5, **settings)) for query in list(SOUNDS.values())[::3]]
+    return [search(index, query, SearchSettings(top=5, **settings)) for query in list(HEARD.values())[::3]]
 
 
 def test_the_order_is_that_of_the_soft_score_both_ways(tmp_path):
@@ -128,47 +129,48 @@ def test_the_order_of_recordings_and_the_company_of_others_change_no_score(tmp_p
 
 def test_added_piece_by_piece_and_taken_out_again_it_is_the_same_to_the_byte(tmp_path, monkeypatch):
     monkeypatch.setattr(building, "_MOST_SMALL", 2)
-    soft_indexed(tmp_path / "once", SOUNDS)
-    for name, sound in {**SOUNDS, "x": believed([1, 2, 3]), "empty": believed([])}.items():
+    soft_indexed(tmp_path / "once", HEARD)
+    for name, sound in {**HEARD, "x": believed([1, 2, 3], dim=5), "empty": believed([], dim=5)}.items():
         soft_indexed(tmp_path / "pieces", {name: sound})
     remove_from_index(tmp_path / "pieces", ["x", "empty"])
     assert answers(tmp_path / "pieces") == answers(tmp_path / "once") and verify_index(tmp_path / "pieces") == []
     monkeypatch.setattr(building, "_MOST_SMALL", 0)
     for folder in ("once", "pieces"):
-        soft_indexed(tmp_path / folder, {"x": believed([1, 2, 3])})
+        soft_indexed(tmp_path / folder, {"x": believed([1, 2, 3], dim=5)})
     one, other = (
         {path.name: path.read_bytes() for path in (tmp_path / name).rglob("*.bytes")} for name in ("once", "pieces")
     )
-    assert one == other and len(one["posteriors.bytes"]) == SPEC.vocab * (
-        3 + sum(len(sound.log_probabilities) for sound in SOUNDS.values())
-    )
+    frames = 3 + sum(len(sound.log_probabilities) for sound in HEARD.values())
+    assert one == other and len(one["posteriors.bytes"]) == SPEC.vocab * frames
+    assert len(one["acoustics.bytes"]) == 5 * frames
 
 
-def test_damaged_posteriors_are_named_and_heard_again(tmp_path, caplog):
-    soft_indexed(tmp_path / "i", SOUNDS)
+@pytest.mark.parametrize("name", ["posteriors.bytes", "acoustics.bytes"])
+def test_damaged_frames_are_named_and_heard_again(tmp_path, caplog, name):
+    soft_indexed(tmp_path / "i", HEARD)
     wanted = answers(tmp_path / "i")
-    (path,) = (tmp_path / "i" / "segments").rglob("posteriors.bytes")
+    (path,) = (tmp_path / "i" / "segments").rglob(name)
     data = path.read_bytes()
     for damaged in (data[:-1], data[:100] + bytes([data[100] ^ 1]) + data[101:]):
         with replaced(path, damaged):
-            assert ["posteriors.bytes is damaged" in said for said in verify_index(tmp_path / "i")] == [True]
+            assert [f"{name} is damaged" in said for said in verify_index(tmp_path / "i")] == [True]
             shutil.copytree(tmp_path / "i", tmp_path / "mended")
         with caplog.at_level(logging.WARNING):
-            report = soft_indexed(tmp_path / "mended", SOUNDS)
+            report = soft_indexed(tmp_path / "mended", HEARD)
         assert "heard again" in caplog.text and report.added == 14 and answers(tmp_path / "mended") == wanted
         shutil.rmtree(tmp_path / "mended")
 
 
 @pytest.mark.parametrize("step", [23, pytest.param(1, marks=pytest.mark.faults)])
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path, step):
-    few = dict(list(SOUNDS.items())[:4])
+    few = dict(list(HEARD.items())[:4])
 
     def bytes_of(folder: Path) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted((folder / "segments").glob("*/*.*"))}
 
     soft_indexed(tmp_path / "whole", few)
     wanted, number = bytes_of(tmp_path / "whole"), 0
-    assert set(wanted) == {"passages.arrow", "posteriors.bytes", "recordings.arrow"}
+    assert set(wanted) == {"acoustics.bytes", "passages.arrow", "posteriors.bytes", "recordings.arrow"}
     while dies(lambda: soft_indexed(tmp_path / "cut", few), number):
         soft_indexed(tmp_path / "cut", few)
         assert bytes_of(tmp_path / "cut") == wanted and verify_index(tmp_path / "cut") == []
@@ -180,6 +182,8 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path, step):
 def test_beliefs_that_do_not_fit_their_tokens_are_refused(tmp_path):
     with pytest.raises(ParameterError, match="give both of one sound"):
         SoftTokens(tokens([1, 2, 3]), np.zeros((2, SPEC.vocab)))
+    with pytest.raises(ParameterError, match="acoustics of 2 frames"):
+        SoftTokens(tokens([1, 2, 3]), np.zeros((3, SPEC.vocab)), np.zeros((2, 5)))
     with pytest.raises(ParameterError, match="wanted at least 1"):
         SearchSettings(soft=-1)
     with pytest.raises(ParameterError, match="choose a new folder"):

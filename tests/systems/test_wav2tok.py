@@ -102,6 +102,47 @@ def test_a_word_is_named_in_a_long_recording_as_it_is_alone_and_begins_where_it_
     assert len(whole[27:73].unique()) == 1  # a pause is named as what came before it
 
 
+def test_what_frames_sound_like_is_that_of_a_word_alone_at_any_loudness_in_any_batch() -> None:
+    config = settings().model
+    tokenizer = Wav2Tok(StringNet(config, 17).eval(), config)
+    sound = words(1.0, 0.8)
+    found = tokenizer.acoustics(Audio.single(sound, 16_000))
+    assert found.frames.shape == (1, -(-len(sound) // 320), 39)
+    frames = tokenizer.front.frames(sound)
+    for stretch in tokenizer.front.stretches(frames):
+        first = stretch.start // 2
+        alone = tokenizer.acoustics(Audio.single(sound[640 * (first // 2) : 160 * stretch.stop], 16_000)).frames[0]
+        whole = found.frames[0, first : first + 20]
+        ours = alone[first % 2 : first % 2 + 20] if first % 2 else alone[:20]
+        assert (whole - ours).abs().mean() < 0.15
+    louder = tokenizer.acoustics(Audio.single(4 * sound, 16_000)).frames
+    torch.testing.assert_close(louder, found.frames, rtol=0, atol=1e-3)
+    batch = tokenizer.acoustics(Audio.batch([Audio.single(noise(5000), 16_000), Audio.single(sound, 16_000)]))
+    assert torch.equal(batch.frames[1], found.frames[0]) and batch.lengths.tolist() == [16, found.frames.shape[1]]
+    assert tokenizer.acoustics(Audio.single(torch.zeros(0), 16_000)).frames.shape == (1, 0, 39)
+
+
+def test_a_long_recording_s_acoustics_are_finite_and_those_of_its_blocks() -> None:
+    config = settings("model.front.pause=0").model
+    tokenizer = Wav2Tok(StringNet(config, 17).eval(), config)
+    sound = noise(16_000 * 25)
+    found = tokenizer.acoustics(Audio.single(sound, 16_000)).frames[0]
+    assert found.isfinite().all() and len(found) == 1250
+    for block in (found[:500], found[500:1000], found[1000:]):
+        assert block.mean(dim=0).abs().max() < 0.01
+
+
+def test_acoustics_are_of_speech_and_not_of_pictures_whose_distances_say_nothing(front: FrontEnd) -> None:
+    frames = front.normalised(front.frames(noise(4000))[None], torch.tensor([25]))[0]
+    found = front.acoustics(frames)
+    if front.bins > 100:
+        assert found.shape == (len(frames), 0)
+        return
+    assert found.shape == (25, 39) and found.mean(dim=0).abs().max() < 1e-4
+    torch.testing.assert_close(found.pow(2).mean(dim=0), torch.ones(39), rtol=0, atol=1e-2)
+    assert find_front(SpeechFrontConfig(bands=12)).acoustics(torch.zeros(3, 12)).shape == (3, 0)
+
+
 @pytest.mark.parametrize("kind", ["gru", "lstm", "transformer"])
 def test_an_item_alone_equals_the_item_in_a_padded_batch(kind: str) -> None:
     torch.manual_seed(0)

@@ -11,7 +11,8 @@ from smalti.cli.output import Json, epilog, finish
 KEYS = epilog(
     query="the recording that was given",
     hits="path, label, start and end (seconds), score (1 equal, 0 nothing in common), soft_score (what the tokenizer "
-    "believes, if it says so: then it decides the order), edit_distance, shared_ngrams, tokens, query_tokens",
+    "believes, less how unlike it sounds, if it says so: then it decides the order), edit_distance, shared_ngrams, "
+    "tokens, query_tokens",
     seconds="taken to find, without hearing the query",
     searches="with several recordings in place of these: query, hits, seconds of each",
     failed="path and reason of each that could not be heard",

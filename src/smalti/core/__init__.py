@@ -14,6 +14,7 @@ from smalti.core.errors import (
 )
 from smalti.core.extras import need
 from smalti.core.protocols import (
+    AcousticTokenizer,
     Codec,
     CodecViews,
     DecoderStream,
@@ -40,6 +41,7 @@ from smalti.core.tokens import Tokens, TokenSpec
 from smalti.core.views import fitted
 
 __all__ = [
+    "AcousticTokenizer",
     "Audio",
     "Codec",
     "CodecViews",

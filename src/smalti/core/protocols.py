@@ -84,6 +84,18 @@ class SoftTokenizer(Tokenizer, Protocol):
 
 
 @runtime_checkable
+class AcousticTokenizer(Tokenizer, Protocol):
+    """A tokenizer that also says what its frames sound like, whatever it calls them."""
+
+    def acoustics(self, audio: Audio) -> Embedding:
+        """Numbers of deviation 1, of each token frame; how far they are apart is how unlike frames sound.
+
+        None of them (dim 0) if it cannot say.
+        """
+        ...
+
+
+@runtime_checkable
 class StreamingTokenizer(Tokenizer, Protocol):
     """A tokenizer that also works block by block, equal to offline."""
 

@@ -1,7 +1,7 @@
 """Floor 1, signal: waveforms to spectra and back."""
 
 from smalti.features.array_files import ArrayFile, array_bytes
-from smalti.features.cepstrum import MfccEncoder, log_power, mfcc, normalised, trimmed
+from smalti.features.cepstrum import MfccEncoder, cepstra, log_power, mfcc, normalised, trimmed
 from smalti.features.frame_lm import FrameGuess, FrameLM, FrameStepper
 from smalti.features.frames import FRAMES, LogMelEncoder
 from smalti.features.griffin_lim import griffin_lim, mel_to_magnitude
@@ -49,6 +49,7 @@ __all__ = [
     "Vocoder",
     "VocoderStream",
     "array_bytes",
+    "cepstra",
     "find_picture",
     "from_log_mel",
     "griffin_lim",

@@ -26,7 +26,12 @@ def mfcc(samples: Float[Tensor, " sample"], sample_rate: int) -> Float[Tensor, "
 
     Source: Davis & Mermelstein 1980; slopes by regression over two frames to each side, Furui 1986.
     """
-    plain = log_power(samples, _settings(sample_rate)) @ _cosines().to(samples).T
+    return cepstra(log_power(samples, _settings(sample_rate)))
+
+
+def cepstra(log_mel: Float[Tensor, "frame band"]) -> Float[Tensor, "frame coefficient"]:
+    """The 39 numbers of `mfcc`, of frames that are there already: bands at least 13, logarithms of power."""
+    plain = log_mel @ _cosines(log_mel.shape[1]).to(log_mel).T
     slopes = _slopes(plain) if len(plain) else plain
     return torch.cat([plain, slopes, _slopes(slopes) if len(plain) else plain], dim=1)
 
@@ -120,10 +125,10 @@ def _settings(sample_rate: int) -> MelSettings:
 
 
 @cache
-def _cosines() -> Float[Tensor, "coefficient band"]:
+def _cosines(bands: int) -> Float[Tensor, "coefficient band"]:
     """The first rows of the orthonormal DCT-II."""
-    band = torch.arange(_BANDS, dtype=torch.float64) + 0.5
+    band = torch.arange(bands, dtype=torch.float64) + 0.5
     rows = torch.arange(_COEFFICIENTS, dtype=torch.float64)[:, None]
-    cosines = torch.cos(torch.pi / _BANDS * rows * band) * (2 / _BANDS) ** 0.5
+    cosines = torch.cos(torch.pi / bands * rows * band) * (2 / bands) ** 0.5
     cosines[0] /= 2**0.5
     return cosines.float()

@@ -27,8 +27,17 @@ from smalti.search.contents import (
     load_contents,
     save_contents,
 )
-from smalti.search.passages import PASSAGES, POSTERIORS, RECORDINGS, Entry, Heard, Passages, read_passages
-from smalti.search.posteriors import SoftTokens, quantised
+from smalti.search.passages import (
+    ACOUSTICS,
+    PASSAGES,
+    POSTERIORS,
+    RECORDINGS,
+    Entry,
+    Heard,
+    Passages,
+    read_passages,
+)
+from smalti.search.posteriors import SoftTokens, in_bytes, quantised
 from smalti.search.segments import MOST_PASSAGES, segment_name, write_segment
 from smalti.search.staging import read_staged, stage
 from smalti.search.strings import collapse, require_codebook
@@ -36,6 +45,7 @@ from smalti.store import clean_temps, lock
 
 _log = logging.getLogger(__name__)
 _MOST_SMALL = 8  # segments that are not full, before they are made one
+_TRUTH = (RECORDINGS, PASSAGES, POSTERIORS, ACOUSTICS)
 
 Hear = Callable[[Sequence[int]], Sequence[Tokens | SoftTokens | str]]
 
@@ -142,11 +152,14 @@ def _hear(
 
 
 def _string(entry: Entry, sound: Tokens | SoftTokens, spec: TokenSpec, settings: IndexSettings) -> Heard:
-    soft = isinstance(sound, SoftTokens)
-    tokens = sound.tokens if soft else sound
+    soft = sound if isinstance(sound, SoftTokens) else None
+    tokens = sound.tokens if isinstance(sound, SoftTokens) else sound
     spec.require(tokens.spec, f"the tokens of {entry.path}")
     string, seconds = collapse(tokens, codebook=settings.codebook)[0], int(tokens.lengths[0]) / spec.sample_rate
-    return Heard(entry, string, seconds, quantised(sound.log_probabilities) if soft and settings.soft else None)
+    if soft is None or not settings.soft:
+        return Heard(entry, string, seconds)
+    acoustics = None if soft.acoustics is None else in_bytes(soft.acoustics)
+    return Heard(entry, string, seconds, quantised(soft.log_probabilities), acoustics)
 
 
 def _with_staged(folder: Path, contents: Contents) -> Contents:
@@ -211,7 +224,7 @@ def _mended(folder: Path, spec: TokenSpec, settings: IndexSettings) -> Contents:
     segments: list[Segment] = []
     for segment in contents.segments:
         problems = damage_of(folder, segment)
-        lost = [said for said in problems if any(name in said for name in (RECORDINGS, PASSAGES, POSTERIORS))]
+        lost = [said for said in problems if any(name in said for name in _TRUTH)]
         for said in problems:
             _log.warning("%s; %s", said, "its recordings are heard again if given" if lost else "it is made again")
         if not problems:

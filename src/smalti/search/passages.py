@@ -3,6 +3,7 @@
     recordings    path, label, digest, seconds, windows (passages in all), facts (JSON of the manifest's other columns)
     passages      recording (its row), start (frame), codes, durations (frames)
     posteriors    bytes, a row a frame of every recording; only of tokenizers that say what they believe
+    acoustics     the same, of what frames sound like; only if there are posteriors, and the tokenizer says it
 
 A passage is a token string that is compared as one: a whole short recording, or a window of a long one.
 """
@@ -17,12 +18,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-from jaxtyping import Bool, Int64, Shaped, UInt8
+from jaxtyping import Bool, Int8, Int64, Shaped, UInt8
 
 from smalti.search.holds import sounding
 from smalti.search.strings import TokenString, TokenStrings, as_text, spans, windows
 
-RECORDINGS, PASSAGES, POSTERIORS = "recordings.arrow", "passages.arrow", "posteriors.bytes"
+RECORDINGS, PASSAGES = "recordings.arrow", "passages.arrow"
+POSTERIORS, ACOUSTICS = "posteriors.bytes", "acoustics.bytes"
 _BATCH_ROWS = 4096
 _FEW = 4096  # passages whose texts and names are remembered: cutting them costs as much as comparing them
 _FIELDS = (
@@ -66,13 +68,14 @@ class Heard:
         entry: the recording.
         string: all of its tokens.
         seconds: its length.
-        posteriors: of every frame, see `smalti.search.posteriors`; None if they are not kept.
+        posteriors, acoustics: of every frame, see `smalti.search.posteriors`; None if they are not kept.
     """
 
     entry: Entry
     string: TokenString
     seconds: float
     posteriors: UInt8[np.ndarray, "frame vocab"] | None = None
+    acoustics: Int8[np.ndarray, "frame dim"] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Passages:
     recordings: pa.Table
     table: pa.Table
     posteriors: UInt8[np.ndarray, "frame vocab"] | None = None
+    acoustics: Int8[np.ndarray, "frame dim"] | None = None
 
     def __len__(self) -> int:
         return self.table.num_rows
@@ -92,14 +96,15 @@ class Passages:
         rows: list[dict[str, Any]] = []
         owners: list[int] = []
         pieces: list[TokenString] = []
-        beliefs: list[UInt8[np.ndarray, "_ vocab"] | None] = []
+        sounding: list[Heard] = []
         for one in heard:
             own = windows(one.string, size=window, hop=hop) if len(one.string) else []
             owners += [len(rows)] * len(own)
             pieces += own
             rows.append(_row(one.entry, one.seconds, len(own)))
-            beliefs += [one.posteriors] if own else []
-        return cls(pa.Table.from_pylist(rows, schema=_SCHEMA), _table(owners, pieces, vocab), _end_to_end(beliefs))
+            sounding += [one] if own else []
+        frames = _end_to_end(sounding)
+        return cls(pa.Table.from_pylist(rows, schema=_SCHEMA), _table(owners, pieces, vocab), *frames)
 
     @classmethod
     def alone(cls, heard: Iterable[tuple[Entry, TokenString, float, int]], *, vocab: int) -> "Passages":
@@ -120,8 +125,8 @@ class Passages:
             for part, shift in zip(parts, shifts, strict=False)
         ]
         recordings = pa.concat_tables([part.recordings for part in parts]).combine_chunks()
-        beliefs = _end_to_end([part.posteriors for part in parts if len(part)])
-        return cls(recordings, pa.concat_tables(tables).combine_chunks(), beliefs)
+        frames = _end_to_end([part for part in parts if len(part)])
+        return cls(recordings, pa.concat_tables(tables).combine_chunks(), *frames)
 
     def where(self, kept: Bool[np.ndarray, " recording"]) -> "Passages":
         """Some of the recordings, with their passages."""
@@ -129,9 +134,8 @@ class Passages:
         table = self.table.take(pa.array(rows))
         numbers = np.cumsum(kept) - 1
         owner = numbers[table["recording"].to_numpy()]
-        return Passages(
-            self.recordings.filter(pa.array(kept)), _owned(table, owner), self._believed(np.flatnonzero(kept))
-        )
+        frames = self._frames_of(np.flatnonzero(kept))
+        return Passages(self.recordings.filter(pa.array(kept)), _owned(table, owner), *frames)
 
     def sorted(self) -> "Passages":
         """The same in order of path, so that equal contents are equal bytes."""
@@ -140,7 +144,7 @@ class Passages:
         rows = np.argsort(rank[self.owner], kind="stable")
         table = self.table.take(pa.array(rows))
         recordings = self.recordings.take(pa.array(order))
-        return Passages(recordings, _owned(table, rank[self.owner[rows]]), self._believed(order))
+        return Passages(recordings, _owned(table, rank[self.owner[rows]]), *self._frames_of(order))
 
     def latest(self) -> "Passages":
         """Of recordings with one path only the last."""
@@ -297,13 +301,14 @@ class Passages:
     def _text(self) -> str:
         return as_text(self.codes)
 
-    def _believed(self, chosen: Int64[np.ndarray, " chosen"]) -> UInt8[np.ndarray, "_ vocab"] | None:
-        """Posteriors of some recordings, in this order."""
+    def _frames_of(self, chosen: Int64[np.ndarray, " chosen"]) -> list[Any]:
+        """Posteriors and acoustics of some recordings, in this order."""
         if self.posteriors is None or not len(chosen):
-            return None
+            return [None, None]
         begins, ends = self.first_frames[:-1][chosen].tolist(), self.first_frames[1:][chosen].tolist()
-        given = self.posteriors
-        return np.concatenate([given[begin:end] for begin, end in zip(begins, ends, strict=True)])
+        pieces = [slice(begin, end) for begin, end in zip(begins, ends, strict=True)]
+        given = (self.posteriors, self.acoustics)
+        return [None if rows is None else np.concatenate([rows[piece] for piece in pieces]) for rows in given]
 
     def _flat(self, name: str) -> Shaped[np.ndarray, " token"]:
         return self.table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
@@ -312,18 +317,19 @@ class Passages:
 def passage_files(passages: Passages) -> dict[str, bytes]:
     """Everything as files, by name; equal passages give equal bytes."""
     files = {RECORDINGS: _bytes(passages.recordings), PASSAGES: _bytes(passages.table)}
-    given = passages.posteriors
-    return files if given is None or not given.size else {**files, POSTERIORS: given.tobytes()}
+    frames = {POSTERIORS: passages.posteriors, ACOUSTICS: passages.acoustics}
+    return files | {name: rows.tobytes() for name, rows in frames.items() if rows is not None and rows.size}
 
 
 def read_passages(folder: Path) -> Passages:
-    """Read what `passage_files` gave. It must have been found whole before; posteriors stay on disk until needed."""
+    """Read what `passage_files` gave, which must have been found whole; rows of frames stay on disk until needed."""
     recordings, table = (_read(folder / name) for name in (RECORDINGS, PASSAGES))
     found = Passages(recordings, table)
     if not (folder / POSTERIORS).exists():
         return found
-    raw = np.memmap(folder / POSTERIORS, np.uint8, mode="r")
-    return Passages(recordings, table, raw.reshape(found.first_frames[-1], -1))
+    kinds = ((POSTERIORS, np.uint8), (ACOUSTICS, np.int8))
+    frames = [np.memmap(folder / name, kind, mode="r") for name, kind in kinds if (folder / name).exists()]
+    return Passages(recordings, table, *(rows.reshape(found.first_frames[-1], -1) for rows in frames))
 
 
 def _bytes(table: pa.Table) -> bytes:
@@ -334,10 +340,11 @@ def _bytes(table: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _end_to_end(parts: Sequence[UInt8[np.ndarray, "_ vocab"] | None]) -> UInt8[np.ndarray, "frame vocab"] | None:
-    """All posteriors, if there are all."""
-    known = [one for one in parts if one is not None]
-    return np.concatenate(known) if known and len(known) == len(parts) else None
+def _end_to_end(parts: Sequence[Heard | Passages]) -> list[Any]:
+    """All posteriors, and all acoustics, each if there are all."""
+    columns = ([part.posteriors for part in parts], [part.acoustics for part in parts])
+    known = [[rows for rows in column if rows is not None] for column in columns]
+    return [np.concatenate(rows) if rows and len(rows) == len(parts) else None for rows in known]
 
 
 def _row(entry: Entry, seconds: float, count: int) -> dict[str, Any]:

@@ -2,18 +2,21 @@
 
 A byte is the negative logarithm in sixteenths: from 0, certain, to 255, a probability of 10⁻⁷ or less. At 50 frames a
 second and 64 codes that is 11.5 MB an hour, a tenth of the sound at 16 kHz.
+
+What frames sound like, where a tokenizer says it too, is kept in thirty-seconds: numbers of deviation 1 from -4 to 4.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int8, UInt8
 
 from smalti.core import ParameterError, Tokens
 
 _STEPS = 16  # of a byte to a natural logarithm
 LOGARITHMS = -np.arange(256) / _STEPS  # that the bytes stand for
 PROBABILITIES = np.exp(LOGARITHMS)
+SCALE = 32  # of a byte to a deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,17 @@ class SoftTokens:
     Attributes:
         tokens: a batch of one.
         log_probabilities: natural logarithms.
+        acoustics: what each frame sounds like, see `core.AcousticTokenizer`; None if that is not known.
     """
 
     tokens: Tokens
     log_probabilities: Float[np.ndarray, "frame vocab"]
+    acoustics: Float[np.ndarray, "_ dim"] | None = None
 
     def __post_init__(self) -> None:
+        if self.acoustics is not None and len(self.acoustics) != len(self.log_probabilities):
+            found = f"acoustics of {len(self.acoustics)} frames, probabilities of {len(self.log_probabilities)}"
+            raise ParameterError(f"found {found}; give both of one sound")
         spec, frames = self.tokens.spec, self.tokens.frames.tolist()
         found, wanted = (spec.codebooks, *self.log_probabilities.shape), (1, *frames, spec.vocab)
         if found != wanted:
@@ -40,3 +48,8 @@ class SoftTokens:
 def quantised(log_probabilities: Float[np.ndarray, "frame vocab"]) -> UInt8[np.ndarray, "frame vocab"]:
     """Logarithms as bytes, each at most half a step away, but for those below the smallest."""
     return np.clip(np.round(log_probabilities * -_STEPS), 0, 255).astype(np.uint8)
+
+
+def in_bytes(acoustics: Float[np.ndarray, "frame dim"]) -> Int8[np.ndarray, "frame dim"]:
+    """Acoustics as bytes, each at most half a step away, but for those beyond four deviations."""
+    return np.clip(np.round(acoustics * SCALE), -128, 127).astype(np.int8)

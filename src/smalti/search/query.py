@@ -104,7 +104,7 @@ def query_string(shards: Sequence[SearchIndex], query: Tokens | SoftTokens) -> T
 
 def soft_query(query: Tokens | SoftTokens, string: TokenString) -> SoftQuery | None:
     """What was believed of a query with this string, if anything was."""
-    return SoftQuery(string, query.log_probabilities) if isinstance(query, SoftTokens) else None
+    return SoftQuery(string, query.log_probabilities, query.acoustics) if isinstance(query, SoftTokens) else None
 
 
 def string_of(query: Tokens, spec: TokenSpec, codebook: int) -> TokenString:

@@ -3,6 +3,9 @@
 Two questions are asked of a query and a passage, and their answers added: how likely is the passage's string, given
 what was believed of the query, and how likely is the query's, given what was believed of the passage. An index that
 keeps no posteriors can only be asked the first.
+
+A tokenizer that learnt from few voices may be sure of the wrong word in a new one. So the best of them are also held
+against the query as they sound (`smalti.search.likeness`), where that is known.
 """
 
 from dataclasses import dataclass
@@ -11,12 +14,16 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from smalti.search.holds import sounding
+from smalti.search.likeness import unlikeness
 from smalti.search.passages import Passages
 from smalti.search.places import Places
-from smalti.search.posteriors import LOGARITHMS, PROBABILITIES
+from smalti.search.posteriors import LOGARITHMS, PROBABILITIES, SCALE
 from smalti.search.ranking import aligned
 from smalti.search.soft import Pairs, pair_scores
 from smalti.search.strings import TokenString, spans
+
+_COMPARED = 64  # passages of the best soft scores that are also held against the query as they sound
+_SOUND = 2.0  # nats a frame that a deviation apart counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +70,43 @@ class SoftQuery:
     Attributes:
         string: all of its tokens.
         log_probabilities: natural logarithms, of every code in every frame.
+        acoustics: what every frame sounds like; None if that is not known.
     """
 
     string: TokenString
     log_probabilities: Float[np.ndarray, "frame vocab"]
+    acoustics: Float[np.ndarray, "frame dim"] | None = None
 
     def scores(self, places: Places, *, inside: bool) -> Float[np.ndarray, " place"]:
         """Mean log-probability per frame of the strings of some passages, and of the query's own given theirs.
 
         A window of a longer recording, or any passage if `inside`, is asked about its stretch that is most like the
-        query, as it is for the edit distance.
+        query, as it is for the edit distance. Where it is known what they sound like, the best are the less likely the
+        more unlike they sound, and all others as if they were as unlike as any of these.
         """
+        found = self._beliefs(places, inside=inside)
+        if self.acoustics is None or any(passages.acoustics is None for passages, _, _ in places.by_segment()):
+            return found
+        best = np.argsort(-found, kind="stable")[:_COMPARED]
+        apart = self._unlikeness(self.acoustics, places.taken(best), inside=inside)
+        less = np.full(len(found), apart.max(initial=0))
+        less[best] = apart
+        return found - _SOUND * less
+
+    def _unlikeness(
+        self, acoustics: Float[np.ndarray, "frame dim"], places: Places, *, inside: bool
+    ) -> Float[np.ndarray, " place"]:
+        """How unlike some passages sound."""
+        found = np.zeros(len(places))
+        for passages, at, rows in places.by_segment():
+            stretches = self._stretches(passages, rows, inside=inside)
+            assert passages.acoustics is not None
+            found[at] = unlikeness(
+                acoustics, self._sounding(stretches), passages.acoustics, stretches.sounding(), scale=SCALE
+            )
+        return found
+
+    def _beliefs(self, places: Places, *, inside: bool) -> Float[np.ndarray, " place"]:
         parts = list(places.by_segment())
         both = all(passages.posteriors is not None for passages, _, _ in parts)
         found = np.zeros(len(places))

@@ -184,15 +184,15 @@ def _same_value(queries: Manifest, entries: Sequence[Entry], column: str) -> Boo
 
 def _scores(index: SearchIndex, trial: _Trial, settings: SearchSettings) -> RetrievalScores:
     """Of the index's own ranking; recordings that are no candidates share the last rank."""
-    item = {entry.path: number for number, entry in enumerate(trial.entries)}
+    counts = [segment.passages.recordings.num_rows for segment in index.segments]
+    firsts = np.cumsum([0, *counts])  # entry of each segment's first recording
 
     def ranks(row: int) -> Float[np.ndarray, " item"]:
         ranked = rank([index], trial.tokens[row], settings, excluded=trial.excluded(row))
-        found = np.full(len(item), np.inf)
-        for place, group in enumerate(ranked.groups.tolist()):
-            passages, passage = ranked.places[place]
-            number = item[passages.paths[passages.owner[passage]]]
-            found[number] = min(found[number], group)
+        found, groups = np.full(len(trial.entries), np.inf), ranked.groups
+        for passages, at, rows in ranked.places.by_segment():
+            first = firsts[ranked.places.segment[at[0]]]
+            np.minimum.at(found, first + passages.owner[rows], groups[at])
         return found
 
     return evaluate_ranking(ranks, trial.relevant, trial.allowed)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from smalti.audio import blocks
-from smalti.core import Audio, DataError, SoftTokenizer, Tokenizer, Tokens
+from smalti.core import AcousticTokenizer, Audio, DataError, SoftTokenizer, Tokenizer, Tokens
 from smalti.data.manifest import Manifest
 from smalti.search import (
     Entry,
@@ -177,12 +177,14 @@ def heard(tokenizer: Tokenizer, path: Path) -> Tokens | SoftTokens:
 
 
 def _believed(tokenizer: SoftTokenizer, path: Path) -> SoftTokens:
-    """Tokens and what they were chosen by, of one hearing."""
+    """Tokens, what they were chosen by, and what they sound like."""
     spec = tokenizer.spec
     samples = torch.cat([torch.zeros(0), *blocks(path, sample_rate=spec.sample_rate)])
-    frames = tokenizer.log_probabilities(Audio.single(samples, spec.sample_rate)).frames
+    audio = Audio.single(samples, spec.sample_rate)
+    frames = tokenizer.log_probabilities(audio).frames
     tokens = Tokens(frames.argmax(dim=2)[:, None], spec, torch.tensor([len(samples)]))
-    return SoftTokens(tokens, frames[0].numpy())
+    sounds = tokenizer.acoustics(audio).frames[0].numpy() if isinstance(tokenizer, AcousticTokenizer) else None
+    return SoftTokens(tokens, frames[0].numpy(), sounds if sounds is not None and sounds.shape[1] else None)
 
 
 def _heard(tokenizer: Tokenizer, path: Path) -> Tokens | SoftTokens | str:

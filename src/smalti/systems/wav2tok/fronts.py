@@ -14,9 +14,11 @@ from smalti.features import (
     PITCH,
     RELATIVE_BINS,
     MelSettings,
+    cepstra,
     log_power,
     melody_frames,
     mfcc,
+    normalised,
     relative_frames,
     stft_magnitude,
 )
@@ -32,6 +34,7 @@ _RATE = 16_000
 _DECIBEL = 4.342944819  # 10 / ln 10: decibels of power in one neper
 _SLOPE_DB = 4.0  # over which frames fade from heard to unheard in the mean
 _LEAST_DEVIATION = 1e-3
+_CEPSTRA = 13  # fewer bands have fewer
 _CHUNK = 4096
 _NEAR = 3.0  # seconds at either side within which frames are loud or quiet
 _SMOOTH = 11  # frames of a level that noise does not move
@@ -68,6 +71,11 @@ class FrontEnd(Protocol):
         self, frames: Float[Tensor, "batch frame bin"], lengths: Int64[Tensor, " batch"]
     ) -> Float[Tensor, "batch frame bin"]:
         """Free of what a clip as a whole is like; zeros behind its length."""
+        ...
+
+    def acoustics(self, frames: Float[Tensor, "frame bin"]) -> Float[Tensor, "frame dim"]:
+        """What one clip's normalised frames sound like, in numbers of deviation 1; of dim 0 where distances of such
+        say nothing."""
         ...
 
 
@@ -122,6 +130,10 @@ class SpeechFront:
         weight = torch.sigmoid((level - loudest + self.config.active_db) / _SLOPE_DB) * inside
         return _standard(frames, (weight / weight.sum(dim=1, keepdim=True))[..., None], inside, shared=True)
 
+    def acoustics(self, frames: Float[Tensor, "frame bin"]) -> Float[Tensor, "frame dim"]:
+        """Cepstra and their slopes."""
+        return normalised(cepstra(frames)) if self.bins >= _CEPSTRA else frames[:, :0]
+
 
 class MfccFront:
     """39 cepstral coefficients every 10 ms."""
@@ -146,6 +158,10 @@ class MfccFront:
         """Each coefficient with mean 0 and deviation 1 over the clip."""
         inside = _inside(frames, lengths)
         return _standard(frames, (inside / lengths.clamp(min=1)[:, None])[..., None], inside, shared=False)
+
+    def acoustics(self, frames: Float[Tensor, "frame bin"]) -> Float[Tensor, "frame dim"]:
+        """The frames."""
+        return frames
 
 
 class StftFront:
@@ -183,6 +199,10 @@ class StftFront:
         """As they are, with zeros behind each clip."""
         return torch.where(_inside(frames, lengths)[..., None], frames, 0)
 
+    def acoustics(self, frames: Float[Tensor, "frame bin"]) -> Float[Tensor, "frame dim"]:
+        """None: loud bins would decide alone."""
+        return frames[:, :0]
+
 
 class MusicFront:
     """Pitches of a melody, each blurred over its neighbours, on half semitones."""
@@ -210,6 +230,10 @@ class MusicFront:
     ) -> Float[Tensor, "batch frame bin"]:
         """Less what the clip is measured from."""
         return relative_frames(frames, lengths, reference=self.config.reference)
+
+    def acoustics(self, frames: Float[Tensor, "frame bin"]) -> Float[Tensor, "frame dim"]:
+        """None: two pitches are alike or they are not."""
+        return frames[:, :0]
 
 
 def find_front(config: FrontConfig) -> FrontEnd:

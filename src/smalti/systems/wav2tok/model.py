@@ -18,7 +18,7 @@ _TOGETHER = 16  # blocks
 
 
 class Wav2Tok:
-    """A `SoftTokenizer` and `Encoder`.
+    """A `SoftTokenizer`, `AcousticTokenizer` and `Encoder`.
 
     Every recording is heard alone, so that its tokens are the same bits in any batch; a long one in blocks whose frames
     are those of the middle. What lies between pauses is heard as a clip of its own, as those are that it learnt from.
@@ -87,6 +87,15 @@ class Wav2Tok:
         """
         return self._rows(audio, [found.vectors[0] for found in self._heard(audio)])
 
+    def acoustics(self, audio: Audio) -> Embedding:
+        """What each token frame sounds like, before anything was learnt; of speech cepstra and their slopes.
+
+        Raises:
+            SpecError: if the audio has another rate.
+        """
+        audio.require_rate(self.sample_rate, "this tokenizer")
+        return self._rows(audio, [self._sounds(item.samples[0]) for item in audio.items()])
+
     def hear(self, frames: Float[Tensor, "frame bin"]) -> Heard:
         """What the net makes of frames of the front end; of many of them, in blocks.
 
@@ -119,16 +128,37 @@ class Wav2Tok:
             codebook = self.config.codebook
             empty = torch.zeros(1, 0, codebook.dim), torch.zeros(1, 0, codebook.tokens)
             return Heard(*empty, torch.tensor([0]))
-        frames, stride = self.front.frames(samples), self.config.net.stride
+        pieces, place = self._parted(samples)
+        vectors, logs = (torch.cat(rows) for rows in zip(*self._pieces(pieces), strict=True))
+        return Heard(vectors[None, place], logs[None, place], torch.tensor([count]))
+
+    def _sounds(self, samples: Float[Tensor, " sample"]) -> Float[Tensor, "token dim"]:
+        """Acoustics of one recording; of long clips in blocks, each normalised by itself."""
+        if not len(samples):
+            return self.front.acoustics(torch.zeros(0, self.front.bins))
+        pieces, place = self._parted(samples)
+        blocks = [block for piece in pieces for block in piece.split(_BLOCK)]
+        return torch.cat([self._sounds_of(block) for block in blocks])[place]
+
+    def _sounds_of(self, frames: Float[Tensor, "frame bin"]) -> Float[Tensor, "token dim"]:
+        """Of one clip's frames, the mean over those of a token."""
+        heard = self.front.normalised(frames[None], torch.tensor([len(frames)]))[0]
+        found, stride = self.front.acoustics(heard), self.config.net.stride
+        whole = torch.cat([found, found[-1:].expand(-len(found) % stride, -1)])
+        return whole.unflatten(0, (-1, stride)).mean(dim=1)
+
+    def _parted(self, samples: Float[Tensor, " sample"]) -> tuple[list[Tensor], Int64[Tensor, " token"]]:
+        """Frames of the clips between pauses, and for each token frame its row among those of all the clips."""
+        count, stride = -(-len(samples) // self.hop), self.config.net.stride
+        frames = self.front.frames(samples)
         stretches = self.front.stretches(frames)
         firsts = [stretch.start // stride for stretch in stretches]
         pieces = [frames[first * stride : span.stop] for first, span in zip(firsts, stretches, strict=True)]
-        vectors, logs = (torch.cat(rows) for rows in zip(*self._pieces(pieces), strict=True))
         sizes = torch.tensor([-(-len(piece) // stride) for piece in pieces])
         starts, places = torch.tensor(firsts), torch.arange(count)
         owner = (torch.searchsorted(starts, places, right=True) - 1).clamp(min=0)
         place = (places - starts[owner]).clamp(min=0).minimum(sizes[owner] - 1) + (sizes.cumsum(0) - sizes)[owner]
-        return Heard(vectors[None, place], logs[None, place], torch.tensor([count]))
+        return pieces, place
 
     def _pieces(self, pieces: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Vectors and chances of frames that are clips of their own, short ones together."""

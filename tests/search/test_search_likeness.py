@@ -1,0 +1,107 @@
+"""How unlike stretches sound, and what that does to the order of what was found."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from search_fakes import SPEC, believed, melodies, soft_indexed
+
+from smalti.search import SearchIndex, SearchSettings, SoftTokens, reordering, search
+from smalti.search.likeness import unlikeness
+from smalti.search.posteriors import SCALE, in_bytes
+
+GENERATOR = np.random.default_rng(3)
+SMOOTH = np.cumsum(GENERATOR.normal(size=(40, 6)), axis=0)
+SMOOTH = ((SMOOTH - SMOOTH.mean(axis=0)) / SMOOTH.std(axis=0)).astype(np.float32)
+
+
+def apart(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Of two whole stretches."""
+    spans = (np.array([[0, len(one)]]) for one in (ours, theirs))
+    return float(unlikeness(ours, next(spans), in_bytes(theirs), next(spans), scale=SCALE)[0])
+
+
+def at(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Rows read at these shares of their time."""
+    times = np.linspace(0, 1, len(rows))
+    return np.stack([np.interp(places, times, column) for column in rows.T], axis=1).astype(np.float32)
+
+
+def test_a_stretch_is_like_itself_at_any_pace_and_with_its_middle_moved() -> None:
+    other = GENERATOR.normal(size=SMOOTH.shape).astype(np.float32)
+    assert apart(SMOOTH, SMOOTH) < 2 * np.sqrt(6) / SCALE < 0.2 * apart(other, SMOOTH)
+    for frames in (20, 60):
+        assert apart(at(SMOOTH, np.linspace(0, 1, frames)), SMOOTH) < 0.3 * apart(other, SMOOTH)
+    steady = np.linspace(0, 1, 40)
+    bent = at(SMOOTH, np.interp(steady, [0, 0.5, 1], [0, 0.65, 1]))
+    straight = np.linalg.norm(bent - SMOOTH, axis=1).mean()
+    assert apart(SMOOTH, bent) < 0.3 * straight
+
+
+def test_a_pair_in_company_is_as_far_apart_as_alone_and_one_frame_is_a_stretch() -> None:
+    rows = in_bytes(SMOOTH)
+    spans = np.array([[0, 12], [5, 6], [12, 40]])
+    ours = np.array([[0, 40], [3, 20], [0, 40]])
+    together = unlikeness(SMOOTH, ours, rows, spans, scale=SCALE)
+    alone = [
+        unlikeness(SMOOTH, one[None], rows, other[None], scale=SCALE)[0] for one, other in zip(ours, spans, strict=True)
+    ]
+    assert together.tolist() == alone and np.isfinite(together).all()
+    assert len(unlikeness(SMOOTH, ours[:0], rows, spans[:0], scale=SCALE)) == 0
+
+
+def test_numbers_beyond_what_a_byte_holds_are_the_largest_and_the_others_are_near() -> None:
+    given = np.array([[-9.0, -4.0, 0.0, 1.013, 3.9, 9.0]])
+    assert np.abs(in_bytes(given) / SCALE - np.clip(given, -4, 127 / SCALE)).max() <= 0.5 / SCALE
+
+
+def heard(seed: int, *, sounds: int) -> SoftTokens:
+    """One belief for all, and a sound of its own."""
+    codes = melodies(1, tokens_each=9)[0]
+    sound = believed(codes, seed=sounds, dim=5).acoustics
+    return SoftTokens(believed(codes, seed=seed).tokens, believed(codes, seed=seed).log_probabilities, sound)
+
+
+def test_of_equally_believed_recordings_the_one_that_sounds_like_the_query_comes_first(tmp_path: Path) -> None:
+    soft_indexed(tmp_path, {f"s{i}": heard(0, sounds=i) for i in range(6)})
+    index = SearchIndex.open(tmp_path)
+    for wanted in range(6):
+        first, second, *_ = search(index, heard(0, sounds=wanted))
+        assert first.path == f"s{wanted}" and first.soft_score > second.soft_score + 0.5
+    mute = heard(0, sounds=3)
+    plain = search(index, SoftTokens(mute.tokens, mute.log_probabilities))
+    assert len({hit.soft_score for hit in plain}) == 1
+
+
+def test_recordings_that_nobody_knows_the_sound_of_are_found_by_what_was_believed(tmp_path: Path) -> None:
+    soft_indexed(tmp_path, {"a": heard(0, sounds=1), "b": believed(melodies(1, tokens_each=9)[0], seed=0)})
+    assert len({hit.soft_score for hit in search(SearchIndex.open(tmp_path), heard(0, sounds=1))}) == 1
+
+
+def test_only_the_best_are_compared_and_no_other_overtakes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sounds = {f"s{i:02d}": believed(one, seed=i, dim=5) for i, one in enumerate(melodies(14, tokens_each=9))}
+    soft_indexed(tmp_path, sounds)
+    index, settings = SearchIndex.open(tmp_path), SearchSettings(top=14)
+    query = sounds["s04"]
+    believed_only = [hit.path for hit in search(index, SoftTokens(query.tokens, query.log_probabilities), settings)]
+    everything = [hit.path for hit in search(index, query, settings)]
+    monkeypatch.setattr(reordering, "_COMPARED", 4)
+    few = [hit.path for hit in search(index, query, settings)]
+    assert set(few[:4]) == set(believed_only[:4]) and few[4:] == believed_only[4:]
+    assert few[0] == everything[0] == "s04" and everything != believed_only
+
+
+def test_a_place_in_a_long_recording_sounds_as_it_would_alone(tmp_path: Path) -> None:
+    parts = [believed(one, seed=i, dim=5) for i, one in enumerate(melodies(8, tokens_each=9))]
+    codes = np.concatenate([part.tokens.codes[0, 0].numpy() for part in parts])
+    rows = (np.concatenate([getattr(part, name) for part in parts]) for name in ("log_probabilities", "acoustics"))
+    soft_indexed(tmp_path, {"long": SoftTokens(believed(codes).tokens, *rows)}, window=24, hop=12)
+    for part in parts:
+        (hit, *_) = search(SearchIndex.open(tmp_path), part, SearchSettings(top=1))
+        alone = tmp_path / f"{hit.start}"
+        soft_indexed(alone, {"part": part})
+        (same,) = search(SearchIndex.open(alone), part, SearchSettings(top=1))
+        assert hit.end - hit.start == pytest.approx(len(part.log_probabilities) * SPEC.hop / SPEC.sample_rate)
+        assert hit.soft_score == pytest.approx(same.soft_score, abs=1e-9)
