@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from search_fakes import SPEC, believed, melodies, soft_indexed
+from search_fakes import believed, melodies, soft_indexed
 
 from smalti.search import SearchIndex, SearchSettings, SoftTokens, reordering, search
 from smalti.search.likeness import unlikeness
@@ -17,8 +17,7 @@ SMOOTH = ((SMOOTH - SMOOTH.mean(axis=0)) / SMOOTH.std(axis=0)).astype(np.float32
 
 def apart(ours: np.ndarray, theirs: np.ndarray) -> float:
     """Of two whole stretches."""
-    spans = (np.array([[0, len(one)]]) for one in (ours, theirs))
-    return float(unlikeness(ours, next(spans), in_bytes(theirs), next(spans), scale=SCALE)[0])
+    return float(unlikeness(ours, in_bytes(theirs), np.array([[0, len(theirs)]]), scale=SCALE)[0])
 
 
 def at(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -38,16 +37,14 @@ def test_a_stretch_is_like_itself_at_any_pace_and_with_its_middle_moved() -> Non
     assert apart(SMOOTH, bent) < 0.3 * straight
 
 
-def test_a_pair_in_company_is_as_far_apart_as_alone_and_one_frame_is_a_stretch() -> None:
+def test_a_passage_in_company_is_as_far_as_alone_and_one_frame_is_enough() -> None:
     rows = in_bytes(SMOOTH)
     spans = np.array([[0, 12], [5, 6], [12, 40]])
-    ours = np.array([[0, 40], [3, 20], [0, 40]])
-    together = unlikeness(SMOOTH, ours, rows, spans, scale=SCALE)
-    alone = [
-        unlikeness(SMOOTH, one[None], rows, other[None], scale=SCALE)[0] for one, other in zip(ours, spans, strict=True)
-    ]
-    assert together.tolist() == alone and np.isfinite(together).all()
-    assert len(unlikeness(SMOOTH, ours[:0], rows, spans[:0], scale=SCALE)) == 0
+    for query in (SMOOTH, SMOOTH[3:4]):
+        together = unlikeness(query, rows, spans, scale=SCALE)
+        assert together.tolist() == [unlikeness(query, rows, one[None], scale=SCALE)[0] for one in spans]
+        assert np.isfinite(together).all()
+    assert len(unlikeness(SMOOTH, rows, spans[:0], scale=SCALE)) == 0
 
 
 def test_numbers_beyond_what_a_byte_holds_are_the_largest_and_the_others_are_near() -> None:
@@ -93,15 +90,26 @@ def test_only_the_best_are_compared_and_no_other_overtakes_them(
     assert few[0] == everything[0] == "s04" and everything != believed_only
 
 
-def test_a_place_in_a_long_recording_sounds_as_it_would_alone(tmp_path: Path) -> None:
+def test_inside_a_long_recording_what_was_believed_decides_alone(tmp_path: Path) -> None:
     parts = [believed(one, seed=i, dim=5) for i, one in enumerate(melodies(8, tokens_each=9))]
     codes = np.concatenate([part.tokens.codes[0, 0].numpy() for part in parts])
     rows = (np.concatenate([getattr(part, name) for part in parts]) for name in ("log_probabilities", "acoustics"))
-    soft_indexed(tmp_path, {"long": SoftTokens(believed(codes).tokens, *rows)}, window=24, hop=12)
+    soft_indexed(tmp_path, {"long": SoftTokens(believed(codes).tokens, *rows), "short": parts[0]}, window=24, hop=12)
+    index = SearchIndex.open(tmp_path)
     for part in parts:
-        (hit, *_) = search(SearchIndex.open(tmp_path), part, SearchSettings(top=1))
-        alone = tmp_path / f"{hit.start}"
-        soft_indexed(alone, {"part": part})
-        (same,) = search(SearchIndex.open(alone), part, SearchSettings(top=1))
-        assert hit.end - hit.start == pytest.approx(len(part.log_probabilities) * SPEC.hop / SPEC.sample_rate)
-        assert hit.soft_score == pytest.approx(same.soft_score, abs=1e-9)
+        believed_only = SoftTokens(part.tokens, part.log_probabilities)
+        assert search(index, part) == search(index, believed_only)
+
+
+def test_held_ends_sound_like_nothing(tmp_path: Path) -> None:
+    plain = believed(melodies(1, tokens_each=9)[0], seed=1, dim=5)
+    rows = [np.concatenate([one[:1], one[:1], one, one[-1:]]) for one in (plain.log_probabilities, plain.acoustics)]
+    held = SoftTokens(believed(rows[0].argmax(axis=1)).tokens, *rows)
+    for name, sound in (("plain", plain), ("held", held)):
+        soft_indexed(tmp_path / name, {"one": sound, "other": believed(melodies(2, tokens_each=9)[1], seed=2, dim=5)})
+    scores = {
+        tuple(hit.soft_score for hit in search(SearchIndex.open(tmp_path / name), query))
+        for name in ("plain", "held")
+        for query in (plain, held)
+    }
+    assert len(scores) == 1

@@ -5,7 +5,8 @@ what was believed of the query, and how likely is the query's, given what was be
 keeps no posteriors can only be asked the first.
 
 A tokenizer that learnt from few voices may be sure of the wrong word in a new one. So the best of them are also held
-against the query as they sound (`smalti.search.likeness`), where that is known.
+against the query as they sound (`smalti.search.likeness`), where that is known and they are whole recordings: what lies
+inside a longer one is cut where tokens begin, not where words do, and the better of two cuts would lose.
 """
 
 from dataclasses import dataclass
@@ -81,29 +82,29 @@ class SoftQuery:
         """Mean log-probability per frame of the strings of some passages, and of the query's own given theirs.
 
         A window of a longer recording, or any passage if `inside`, is asked about its stretch that is most like the
-        query, as it is for the edit distance. Where it is known what they sound like, the best are the less likely the
-        more unlike they sound, and all others as if they were as unlike as any of these.
+        query, as it is for the edit distance. Where it is known what they sound like, and the best are whole
+        recordings, these are the less likely the more unlike they sound, and all others as if as unlike as any of them.
         """
         found = self._beliefs(places, inside=inside)
-        if self.acoustics is None or any(passages.acoustics is None for passages, _, _ in places.by_segment()):
-            return found
         best = np.argsort(-found, kind="stable")[:_COMPARED]
-        apart = self._unlikeness(self.acoustics, places.taken(best), inside=inside)
+        apart = None if inside else self._unlikeness(places.taken(best))
+        if apart is None:
+            return found
         less = np.full(len(found), apart.max(initial=0))
         less[best] = apart
         return found - _SOUND * less
 
-    def _unlikeness(
-        self, acoustics: Float[np.ndarray, "frame dim"], places: Places, *, inside: bool
-    ) -> Float[np.ndarray, " place"]:
-        """How unlike some passages sound."""
+    def _unlikeness(self, places: Places) -> Float[np.ndarray, " place"] | None:
+        """How unlike some passages sound; None if that is not known, or one is a window of a longer recording."""
+        if self.acoustics is None:
+            return None
         found = np.zeros(len(places))
+        ((begin, end),) = sounding(self.log_probabilities, np.array([len(self.log_probabilities)])).tolist()
         for passages, at, rows in places.by_segment():
-            stretches = self._stretches(passages, rows, inside=inside)
-            assert passages.acoustics is not None
-            found[at] = unlikeness(
-                acoustics, self._sounding(stretches), passages.acoustics, stretches.sounding(), scale=SCALE
-            )
+            if passages.acoustics is None or passages.windowed[rows].any():
+                return None
+            spans = passages.sounding(passages.owner[rows])
+            found[at] = unlikeness(self.acoustics[begin:end], passages.acoustics, spans, scale=SCALE)
         return found
 
     def _beliefs(self, places: Places, *, inside: bool) -> Float[np.ndarray, " place"]:
