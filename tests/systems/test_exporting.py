@@ -122,6 +122,18 @@ def test_a_graph_that_disagrees_is_not_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_code_that_rounding_decides_may_be_another_and_no_other_code_may() -> None:
+    def loud(sound: torch.Tensor) -> torch.Tensor:
+        return (sound > 0.5).long()[None]
+
+    sound = torch.tensor([0.1, 0.5 + 1e-7, 0.5 - 1e-7, 0.9])
+    wanted = loud(sound)
+    for flipped, wrong in (([], 0), ([1], 0), ([1, 2], 0), ([0, 1], 1), ([0, 3], 2)):
+        codes = wanted.clone()
+        codes[0, flipped] = 1 - codes[0, flipped]
+        assert exporting.unlike_codes(loud, sound, codes) == wrong
+
+
 def test_what_has_no_steps_and_targets_that_cannot_be_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="mulaw has no streaming step"):
         export("mulaw", to=tmp_path / "out")
