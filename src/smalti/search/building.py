@@ -152,14 +152,14 @@ def _hear(
 
 
 def _string(entry: Entry, sound: Tokens | SoftTokens, spec: TokenSpec, settings: IndexSettings) -> Heard:
-    soft = sound if isinstance(sound, SoftTokens) else None
-    tokens = sound.tokens if isinstance(sound, SoftTokens) else sound
+    soft = isinstance(sound, SoftTokens)
+    tokens = sound.tokens if soft else sound
     spec.require(tokens.spec, f"the tokens of {entry.path}")
     string, seconds = collapse(tokens, codebook=settings.codebook)[0], int(tokens.lengths[0]) / spec.sample_rate
-    if soft is None or not settings.soft:
+    if not soft or not settings.soft:
         return Heard(entry, string, seconds)
-    acoustics = None if soft.acoustics is None else in_bytes(soft.acoustics)
-    return Heard(entry, string, seconds, quantised(soft.log_probabilities), acoustics)
+    acoustics = None if sound.acoustics is None else in_bytes(sound.acoustics)
+    return Heard(entry, string, seconds, quantised(sound.log_probabilities), acoustics)
 
 
 def _with_staged(folder: Path, contents: Contents) -> Contents:

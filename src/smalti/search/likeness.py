@@ -1,7 +1,7 @@
 """How unlike two recordings sound, whatever a tokenizer calls them.
 
 Both are read at twelve moments, evenly spread, and the query five times: its middle may come earlier or later. What
-counts is the time of these that fits best, a time warping of five paths for a fiftieth of the cost of all of them.
+counts is the time of these that fits best: a time warping of five paths, not of all.
 
     query      |----.----|----.----|      its middle where it is, or after 35, 42.5, 57.5 or 65 % of its time
     passage    |--.--|-------.-----|

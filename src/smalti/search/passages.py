@@ -96,14 +96,14 @@ class Passages:
         rows: list[dict[str, Any]] = []
         owners: list[int] = []
         pieces: list[TokenString] = []
-        sounding: list[Heard] = []
+        named: list[Heard] = []
         for one in heard:
             own = windows(one.string, size=window, hop=hop) if len(one.string) else []
             owners += [len(rows)] * len(own)
             pieces += own
             rows.append(_row(one.entry, one.seconds, len(own)))
-            sounding += [one] if own else []
-        frames = _end_to_end(sounding)
+            named += [one] if own else []
+        frames = _end_to_end(named)
         return cls(pa.Table.from_pylist(rows, schema=_SCHEMA), _table(owners, pieces, vocab), *frames)
 
     @classmethod
