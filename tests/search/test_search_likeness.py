@@ -1,4 +1,4 @@
-"""How unlike stretches sound, and what that does to the order of what was found."""
+"""How unlike recordings sound, and what that does to the order of what was found."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from search_fakes import believed, melodies, soft_indexed
 
 from smalti.search import SearchIndex, SearchSettings, SoftTokens, reordering, search
-from smalti.search.likeness import unlikeness
+from smalti.search.likeness import moments, unlikeness
 from smalti.search.posteriors import SCALE, in_bytes
 
 GENERATOR = np.random.default_rng(3)
@@ -16,8 +16,8 @@ SMOOTH = ((SMOOTH - SMOOTH.mean(axis=0)) / SMOOTH.std(axis=0)).astype(np.float32
 
 
 def apart(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Of two whole stretches."""
-    return float(unlikeness(ours, in_bytes(theirs), np.array([[0, len(theirs)]]), scale=SCALE)[0])
+    """Of two recordings, one of them as an index keeps it."""
+    return float(unlikeness(ours, in_bytes(moments(theirs))[None] / np.float32(SCALE))[0])
 
 
 def at(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -26,7 +26,7 @@ def at(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(places, times, column) for column in rows.T], axis=1).astype(np.float32)
 
 
-def test_a_stretch_is_like_itself_at_any_pace_and_with_its_middle_moved() -> None:
+def test_a_recording_is_like_itself_at_any_pace_and_with_its_middle_moved() -> None:
     other = GENERATOR.normal(size=SMOOTH.shape).astype(np.float32)
     assert apart(SMOOTH, SMOOTH) < 2 * np.sqrt(6) / SCALE < 0.2 * apart(other, SMOOTH)
     for frames in (20, 60):
@@ -37,14 +37,22 @@ def test_a_stretch_is_like_itself_at_any_pace_and_with_its_middle_moved() -> Non
     assert apart(SMOOTH, bent) < 0.3 * straight
 
 
-def test_a_passage_in_company_is_as_far_as_alone_and_one_frame_is_enough() -> None:
-    rows = in_bytes(SMOOTH)
-    spans = np.array([[0, 12], [5, 6], [12, 40]])
+def test_a_recording_in_company_is_as_far_as_alone_and_one_frame_is_enough() -> None:
+    known = np.stack([moments(SMOOTH[piece]) for piece in (slice(12), slice(5, 6), slice(12, 40), slice(0))])
+    assert not known[3].any()
     for query in (SMOOTH, SMOOTH[3:4]):
-        together = unlikeness(query, rows, spans, scale=SCALE)
-        assert together.tolist() == [unlikeness(query, rows, one[None], scale=SCALE)[0] for one in spans]
+        together = unlikeness(query, known)
+        np.testing.assert_allclose(together, [unlikeness(query, one[None])[0] for one in known], rtol=1e-5)
         assert np.isfinite(together).all()
-    assert len(unlikeness(SMOOTH, rows, spans[:0], scale=SCALE)) == 0
+    assert len(unlikeness(SMOOTH, known[:0])) == 0
+
+
+def test_it_is_the_mean_distance_of_moments_at_the_best_of_five_times() -> None:
+    theirs = np.stack([moments(GENERATOR.normal(size=(frames, 6)).astype(np.float32)) for frames in (9, 30, 41)])
+    evenly = (np.arange(12) + 0.5) / 12
+    times = [np.interp(evenly, [0, 0.5, 1], [0, middle, 1]) for middle in (0.35, 0.425, 0.5, 0.575, 0.65)]
+    wanted = [min(np.linalg.norm(at(SMOOTH, one) - row, axis=1).mean() for one in times) for row in theirs]
+    np.testing.assert_allclose(unlikeness(SMOOTH, theirs), wanted, rtol=1e-4)
 
 
 def test_numbers_beyond_what_a_byte_holds_are_the_largest_and_the_others_are_near() -> None:
@@ -75,19 +83,22 @@ def test_recordings_that_nobody_knows_the_sound_of_are_found_by_what_was_believe
     assert len({hit.soft_score for hit in search(SearchIndex.open(tmp_path), heard(0, sounds=1))}) == 1
 
 
-def test_only_the_best_are_compared_and_no_other_overtakes_them(
+def test_only_the_best_are_asked_all_questions_and_no_other_overtakes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sounds = {f"s{i:02d}": believed(one, seed=i, dim=5) for i, one in enumerate(melodies(14, tokens_each=9))}
-    soft_indexed(tmp_path, sounds)
-    index, settings = SearchIndex.open(tmp_path), SearchSettings(top=14)
+    soft_indexed(tmp_path / "all", sounds)
+    soft_indexed(tmp_path / "strings", sounds, soft=False)
     query = sounds["s04"]
-    believed_only = [hit.path for hit in search(index, SoftTokens(query.tokens, query.log_probabilities), settings)]
-    everything = [hit.path for hit in search(index, query, settings)]
-    monkeypatch.setattr(reordering, "_COMPARED", 4)
-    few = [hit.path for hit in search(index, query, settings)]
-    assert set(few[:4]) == set(believed_only[:4]) and few[4:] == believed_only[4:]
-    assert few[0] == everything[0] == "s04" and everything != believed_only
+
+    def found(name: str) -> list[str]:
+        return [hit.path for hit in search(SearchIndex.open(tmp_path / name), query, SearchSettings(top=14))]
+
+    first_question, everything = found("strings"), found("all")
+    monkeypatch.setattr(reordering, "_BEST", 4)
+    few = found("all")
+    assert set(few[:4]) == set(first_question[:4]) and few[4:] == first_question[4:]
+    assert few[0] == everything[0] == "s04" and everything != first_question != few
 
 
 def test_inside_a_long_recording_what_was_believed_decides_alone(tmp_path: Path) -> None:

@@ -142,10 +142,10 @@ def test_added_piece_by_piece_and_taken_out_again_it_is_the_same_to_the_byte(tmp
     )
     frames = 3 + sum(len(sound.log_probabilities) for sound in HEARD.values())
     assert one == other and len(one["posteriors.bytes"]) == SPEC.vocab * frames
-    assert len(one["acoustics.bytes"]) == 5 * frames
+    assert len(one["moments.bytes"]) == 12 * 5 * (1 + len(HEARD))
 
 
-@pytest.mark.parametrize("name", ["posteriors.bytes", "acoustics.bytes"])
+@pytest.mark.parametrize("name", ["posteriors.bytes", "moments.bytes"])
 def test_damaged_frames_are_named_and_heard_again(tmp_path, caplog, name):
     soft_indexed(tmp_path / "i", HEARD)
     wanted = answers(tmp_path / "i")
@@ -170,7 +170,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path, step):
 
     soft_indexed(tmp_path / "whole", few)
     wanted, number = bytes_of(tmp_path / "whole"), 0
-    assert set(wanted) == {"acoustics.bytes", "passages.arrow", "posteriors.bytes", "recordings.arrow"}
+    assert set(wanted) == {"moments.bytes", "passages.arrow", "posteriors.bytes", "recordings.arrow"}
     while dies(lambda: soft_indexed(tmp_path / "cut", few), number):
         soft_indexed(tmp_path / "cut", few)
         assert bytes_of(tmp_path / "cut") == wanted and verify_index(tmp_path / "cut") == []

@@ -84,7 +84,7 @@ class SoftTokenizer(Tokenizer, Protocol):
 
 
 @runtime_checkable
-class AcousticTokenizer(Tokenizer, Protocol):
+class AcousticTokenizer(SoftTokenizer, Protocol):
     """A tokenizer that also says what its frames sound like, whatever it calls them."""
 
     def acoustics(self, audio: Audio) -> Embedding:
@@ -92,6 +92,10 @@ class AcousticTokenizer(Tokenizer, Protocol):
 
         None of them (dim 0) if it cannot say.
         """
+        ...
+
+    def beliefs_and_acoustics(self, audio: Audio) -> tuple[Embedding, Embedding]:
+        """`SoftTokenizer.log_probabilities` and `acoustics` of one hearing, which costs less than two."""
         ...
 
 

@@ -27,11 +27,13 @@ from smalti.search.contents import (
     load_contents,
     save_contents,
 )
+from smalti.search.holds import sounding
+from smalti.search.likeness import moments
 from smalti.search.passages import (
-    ACOUSTICS,
     PASSAGES,
     POSTERIORS,
     RECORDINGS,
+    SOUNDS,
     Entry,
     Heard,
     Passages,
@@ -45,7 +47,7 @@ from smalti.store import clean_temps, lock
 
 _log = logging.getLogger(__name__)
 _MOST_SMALL = 8  # segments that are not full, before they are made one
-_TRUTH = (RECORDINGS, PASSAGES, POSTERIORS, ACOUSTICS)
+_TRUTH = (RECORDINGS, PASSAGES, POSTERIORS, SOUNDS)
 
 Hear = Callable[[Sequence[int]], Sequence[Tokens | SoftTokens | str]]
 
@@ -158,8 +160,11 @@ def _string(entry: Entry, sound: Tokens | SoftTokens, spec: TokenSpec, settings:
     string, seconds = collapse(tokens, codebook=settings.codebook)[0], int(tokens.lengths[0]) / spec.sample_rate
     if not soft or not settings.soft:
         return Heard(entry, string, seconds)
-    acoustics = None if sound.acoustics is None else in_bytes(sound.acoustics)
-    return Heard(entry, string, seconds, quantised(sound.log_probabilities), acoustics)
+    posteriors = quantised(sound.log_probabilities)
+    if sound.acoustics is None:
+        return Heard(entry, string, seconds, posteriors)
+    ((begin, end),) = sounding(posteriors, np.array([len(posteriors)])).tolist()
+    return Heard(entry, string, seconds, posteriors, in_bytes(moments(sound.acoustics[begin:end])))
 
 
 def _with_staged(folder: Path, contents: Contents) -> Contents:

@@ -4,7 +4,7 @@
     INDEX/segments/NAME/recordings.arrow   some of the recordings
     INDEX/segments/NAME/passages.arrow     their token strings
     INDEX/segments/NAME/posteriors.bytes   what the tokenizer believed of every frame, if it says that and it is kept
-    INDEX/segments/NAME/acoustics.bytes    what each frame sounds like, if it says that too
+    INDEX/segments/NAME/moments.bytes      what each recording sounds like at twelve moments, if it says that too
     INDEX/segments/NAME/terms/             the strings as a text index of n-grams
     INDEX/tokenizer/                       what is needed to hear a query
     INDEX/staged/                          heard, but not yet in the index: what a killed command leaves for the next
@@ -33,8 +33,8 @@ class IndexSettings:
         window: tokens of a passage; longer recordings become several.
         hop: tokens from the beginning of a passage to the next of the same recording.
         triples: whether there are words of three tokens beside those of two.
-        soft: whether posteriors and acoustics of recordings are kept, if the tokenizer has them: a byte a code or
-            number, and frame. Without them only the posteriors of a query order its hits.
+        soft: whether posteriors of recordings are kept, if the tokenizer has them, a byte a code and frame; and what
+            they sound like. Without them only the posteriors of a query order its hits.
     """
 
     codebook: int = 0

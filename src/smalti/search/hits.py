@@ -24,9 +24,9 @@ class Hit:
         path, label: of the recording.
         start, end: in seconds of the recording.
         score: 1 (equal strings) down to 0 (nothing in common): one less the edit distance per token.
-        soft_score: mean log-probability per frame of the one string given the other sound, both ways if the index keeps
-            posteriors; less how unlike they sound, if it keeps that (`SoftQuery.scores`). If there is one, it and not
-            `score` decided the order; hits with one come before those without.
+        soft_score: mean log-probability per frame of the one string given the other sound; of the best both ways, if
+            the index keeps posteriors, less how unlike they sound, if it keeps that (`SoftQuery.scores`). If there is
+            one, it and not `score` decided the order; hits with one come before those without.
         edit_distance: edits between the strings.
         shared_ngrams: pairs of neighbouring tokens that both have.
         tokens: of the stretch found, and of the query or, if that is longer than a window, of its part: `query_tokens`.

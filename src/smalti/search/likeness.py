@@ -1,48 +1,50 @@
 """How unlike two recordings sound, whatever a tokenizer calls them.
 
-Both are read at twelve moments, evenly spread, and the query five times: its middle may come earlier or later. What
-counts is the time of these that fits best: a time warping of five paths, not of all.
+Of a recording twelve moments are kept, evenly spread; a query is read at as many, five times: its middle may come
+earlier or later. What counts is the time of these that fits best: a time warping of five paths, not of all.
 
     query      |----.----|----.----|      its middle where it is, or after 35, 42.5, 57.5 or 65 % of its time
-    passage    |--.--|-------.-----|
+    recording  |--.--|-------.-----|
 """
 
 import numpy as np
-from jaxtyping import Float, Int8, Int64, Shaped
+from jaxtyping import Float
 
-_MOMENTS = 12
+MOMENTS = 12
 _MIDDLES = (0.35, 0.425, 0.5, 0.575, 0.65)
-_EVENLY = (np.arange(_MOMENTS) + 0.5) / _MOMENTS  # as shares of a recording
-_BENT = np.concatenate([np.interp(_EVENLY, [0, 0.5, 1], [0, middle, 1]) for middle in _MIDDLES])
+_EVENLY = (np.arange(MOMENTS) + 0.5) / MOMENTS  # as shares of a recording
+_BENT = np.stack([np.interp(_EVENLY, [0, 0.5, 1], [0, middle, 1]) for middle in _MIDDLES], axis=1)
+
+
+def moments(frames: Float[np.ndarray, "frame dim"]) -> Float[np.ndarray, "moment dim"]:
+    """Of a recording; zeros if it has no frame."""
+    return _read(frames, _EVENLY) if len(frames) else np.zeros((MOMENTS, frames.shape[1]), np.float32)
 
 
 def unlikeness(
-    query: Float[np.ndarray, "frame dim"],
-    rows: Int8[np.ndarray, "row dim"],
-    spans: Int64[np.ndarray, "passage 2"],
-    *,
-    scale: float,
-) -> Float[np.ndarray, " passage"]:
-    """Mean Euclidean distance of the moments of a query and of each of some passages, in the best of its times.
+    query: Float[np.ndarray, "frame dim"], recordings: Float[np.ndarray, "recording moment dim"]
+) -> Float[np.ndarray, " recording"]:
+    """Mean Euclidean distance of the moments of a query and of each of some recordings, in the best of its times.
 
     Args:
         query: numbers of its frames, at least one.
-        rows: the same of passages, each times `scale`.
-        spans: first row of each passage, and end.
+        recordings: the `moments` of each.
     """
-    bent = _read(query, np.array([[0, len(query)]]), _BENT).reshape(len(_MIDDLES), _MOMENTS, -1)
-    apart = _read(rows, spans, _EVENLY)[:, None] / np.float32(scale) - bent
-    squares = np.einsum("pmtd,pmtd->pmt", apart, apart)
-    return np.sqrt(squares).mean(axis=2).min(axis=1)
+    ours = _read(query, _BENT)
+    theirs = recordings.swapaxes(0, 1)
+    squares = _squares(theirs)[:, :, None] + _squares(ours)[:, None] - 2 * (theirs @ ours.mT)
+    return np.sqrt(np.maximum(squares, 0)).mean(axis=0).min(axis=1)
 
 
-def _read(
-    rows: Shaped[np.ndarray, "row dim"], spans: Int64[np.ndarray, "passage 2"], times: Float[np.ndarray, " moment"]
-) -> Float[np.ndarray, "passage moment dim"]:
-    """Rows of each passage at these shares of it, between two of them if need be."""
-    first, last = spans[:, :1], spans[:, 1:] - 1
-    places = first + times * (last - first)
+def _squares(rows: Float[np.ndarray, "moment row dim"]) -> Float[np.ndarray, "moment row"]:
+    return np.einsum("mrd,mrd->mr", rows, rows)
+
+
+def _read(frames: Float[np.ndarray, "frame dim"], times: Float[np.ndarray, "*time"]) -> Float[np.ndarray, "*time dim"]:
+    """Frames at these shares of a recording, between two of them if need be."""
+    last = len(frames) - 1
+    places = times * last
     before = places.astype(np.int64)
     share = (places - before)[..., None].astype(np.float32)
-    left, right = (rows[at].astype(np.float32) for at in (before, np.minimum(before + 1, last)))
+    left, right = (frames[at].astype(np.float32) for at in (before, np.minimum(before + 1, last)))
     return left + share * (right - left)

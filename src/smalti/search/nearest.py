@@ -46,7 +46,7 @@ class Ranked:
     Attributes:
         places: where they are.
         distance: of each, 0…1.
-        second: of those that share their distance with another; 0 of the others.
+        second: of those that share their distance with another, and are not all asked for a soft score; else 0.
         soft: score of those that it was asked of; NaN of the others, which come behind.
     """
 
@@ -96,11 +96,13 @@ def nearest(found: Ranked, most: int, query: TokenString, *, asked: int, second:
     """So many of what `by_distance` found, and all that tie with the last; equal ones by a second score, then drawn.
 
     Args:
-        asked: how many will be asked for a soft score, which then tells apart most that are equal here: lots are drawn
-            only where it cannot.
+        asked: how many will be asked for a soft score, which then tells apart most that are equal here: the second
+            score and lots decide only where it cannot.
     """
     found = found.taken(slice(_end_of_tie(found.distance, most)))
-    equal = np.flatnonzero(tied(found.distance))
+    if asked >= len(found):
+        return found
+    equal = np.flatnonzero(tied(found.distance) & (found.distance >= found.distance[asked]))
     if len(equal):
         scores = found.second.copy()
         scores[equal] = second(query, found.places.taken(equal).strings())
@@ -157,6 +159,6 @@ def _drawn(
     equal = np.flatnonzero(drawn)
     if not len(equal):
         return found
-    lots, order = draws(seed, query.text, found.places.taken(equal).names()), np.arange(len(found))
+    lots, order = draws(seed, query.text, found.places.taken(equal).marks()), np.arange(len(found))
     order[equal] = equal[np.lexsort((lots, groups[equal]))]
     return found.taken(order)

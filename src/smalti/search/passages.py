@@ -3,11 +3,12 @@
     recordings    path, label, digest, seconds, windows (passages in all), facts (JSON of the manifest's other columns)
     passages      recording (its row), start (frame), codes, durations (frames)
     posteriors    bytes, a row a frame of every recording; only of tokenizers that say what they believe
-    acoustics     the same, of what frames sound like; only if there are posteriors, and the tokenizer says it
+    moments       bytes, twelve rows a recording: what it sounds like then; only if the tokenizer says that too
 
 A passage is a token string that is compared as one: a whole short recording, or a window of a long one.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,15 +19,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-from jaxtyping import Bool, Int8, Int64, Shaped, UInt8
+from jaxtyping import Bool, Int8, Int64, Shaped, UInt8, UInt64
 
 from smalti.search.holds import sounding
+from smalti.search.likeness import MOMENTS
 from smalti.search.strings import TokenString, TokenStrings, as_text, spans, windows
 
 RECORDINGS, PASSAGES = "recordings.arrow", "passages.arrow"
-POSTERIORS, ACOUSTICS = "posteriors.bytes", "acoustics.bytes"
+POSTERIORS, SOUNDS = "posteriors.bytes", "moments.bytes"
 _BATCH_ROWS = 4096
-_FEW = 4096  # passages whose texts and names are remembered: cutting them costs as much as comparing them
+_FEW = 4096  # passages whose texts and marks are remembered: making them costs as much as comparing them
 _FIELDS = (
     ("path", pa.string()),
     ("label", pa.string()),
@@ -68,14 +70,15 @@ class Heard:
         entry: the recording.
         string: all of its tokens.
         seconds: its length.
-        posteriors, acoustics: of every frame, see `smalti.search.posteriors`; None if they are not kept.
+        posteriors: of every frame, see `smalti.search.posteriors`; None if they are not kept.
+        moments: what it sounds like, see `smalti.search.likeness`; None if that is not kept.
     """
 
     entry: Entry
     string: TokenString
     seconds: float
     posteriors: UInt8[np.ndarray, "frame vocab"] | None = None
-    acoustics: Int8[np.ndarray, "frame dim"] | None = None
+    moments: Int8[np.ndarray, "moment dim"] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Passages:
     recordings: pa.Table
     table: pa.Table
     posteriors: UInt8[np.ndarray, "frame vocab"] | None = None
-    acoustics: Int8[np.ndarray, "frame dim"] | None = None
+    moments: Int8[np.ndarray, "recording moment dim"] | None = None
 
     def __len__(self) -> int:
         return self.table.num_rows
@@ -96,15 +99,15 @@ class Passages:
         rows: list[dict[str, Any]] = []
         owners: list[int] = []
         pieces: list[TokenString] = []
-        named: list[Heard] = []
-        for one in heard:
+        given = list(heard)
+        for one in given:
             own = windows(one.string, size=window, hop=hop) if len(one.string) else []
             owners += [len(rows)] * len(own)
             pieces += own
             rows.append(_row(one.entry, one.seconds, len(own)))
-            named += [one] if own else []
-        frames = _end_to_end(named)
-        return cls(pa.Table.from_pylist(rows, schema=_SCHEMA), _table(owners, pieces, vocab), *frames)
+        posteriors = _end_to_end([one.posteriors for one in given if len(one.string)])
+        sounds = _end_to_end([None if one.moments is None else one.moments[None] for one in given])
+        return cls(pa.Table.from_pylist(rows, schema=_SCHEMA), _table(owners, pieces, vocab), posteriors, sounds)
 
     @classmethod
     def alone(cls, heard: Iterable[tuple[Entry, TokenString, float, int]], *, vocab: int) -> "Passages":
@@ -125,8 +128,9 @@ class Passages:
             for part, shift in zip(parts, shifts, strict=False)
         ]
         recordings = pa.concat_tables([part.recordings for part in parts]).combine_chunks()
-        frames = _end_to_end([part for part in parts if len(part)])
-        return cls(recordings, pa.concat_tables(tables).combine_chunks(), *frames)
+        posteriors = _end_to_end([part.posteriors for part in parts if len(part)])
+        sounds = _end_to_end([part.moments for part in parts if part.recordings.num_rows])
+        return cls(recordings, pa.concat_tables(tables).combine_chunks(), posteriors, sounds)
 
     def where(self, kept: Bool[np.ndarray, " recording"]) -> "Passages":
         """Some of the recordings, with their passages."""
@@ -134,8 +138,8 @@ class Passages:
         table = self.table.take(pa.array(rows))
         numbers = np.cumsum(kept) - 1
         owner = numbers[table["recording"].to_numpy()]
-        frames = self._frames_of(np.flatnonzero(kept))
-        return Passages(self.recordings.filter(pa.array(kept)), _owned(table, owner), *frames)
+        heard = self._heard_of(np.flatnonzero(kept))
+        return Passages(self.recordings.filter(pa.array(kept)), _owned(table, owner), *heard)
 
     def sorted(self) -> "Passages":
         """The same in order of path, so that equal contents are equal bytes."""
@@ -144,7 +148,7 @@ class Passages:
         rows = np.argsort(rank[self.owner], kind="stable")
         table = self.table.take(pa.array(rows))
         recordings = self.recordings.take(pa.array(order))
-        return Passages(recordings, _owned(table, rank[self.owner[rows]]), *self._frames_of(order))
+        return Passages(recordings, _owned(table, rank[self.owner[rows]]), *self._heard_of(order))
 
     def latest(self) -> "Passages":
         """Of recordings with one path only the last."""
@@ -233,12 +237,9 @@ class Passages:
         """Of the recording that a passage is from."""
         return self.recordings["path"][int(self.owner[row])].as_py()
 
-    def names(self, rows: Int64[np.ndarray, " chosen"]) -> list[bytes]:
-        """Path and first frame of some passages, which together no other has."""
-        if len(self) > _FEW:
-            return self._names_of(rows)
-        known = self._names
-        return [known[row] for row in rows.tolist()]
+    def marks(self, rows: Int64[np.ndarray, " chosen"]) -> UInt64[np.ndarray, " chosen"]:
+        """A number for each of some passages, which its path and first frame decide."""
+        return self._marks_of(rows) if len(self) > _FEW else self._marks[rows]
 
     def told(self, recording: int) -> tuple[str, str | None, float]:
         """Path, label and seconds of a recording."""
@@ -286,29 +287,31 @@ class Passages:
         return self._texts_of(np.arange(len(self)))
 
     @cached_property
-    def _names(self) -> list[bytes]:
-        return self._names_of(np.arange(len(self)))
+    def _marks(self) -> UInt64[np.ndarray, " passage"]:
+        return self._marks_of(np.arange(len(self)))
 
     def _texts_of(self, rows: Int64[np.ndarray, " chosen"]) -> list[str]:
         text, begins, ends = self._text, self.ends[rows].tolist(), self.ends[rows + 1].tolist()
         return [text[begin:end] for begin, end in zip(begins, ends, strict=True)]
 
-    def _names_of(self, rows: Int64[np.ndarray, " chosen"]) -> list[bytes]:
+    def _marks_of(self, rows: Int64[np.ndarray, " chosen"]) -> UInt64[np.ndarray, " chosen"]:
         paths = self._columns[0].take(pa.array(self.owner[rows])).to_pylist()
-        return [f"{path}\0{start}".encode() for path, start in zip(paths, self.starts[rows].tolist(), strict=True)]
+        names = (f"{path}\0{start}" for path, start in zip(paths, self.starts[rows].tolist(), strict=True))
+        digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
+        return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
     @cached_property
     def _text(self) -> str:
         return as_text(self.codes)
 
-    def _frames_of(self, chosen: Int64[np.ndarray, " chosen"]) -> list[Any]:
-        """Posteriors and acoustics of some recordings, in this order."""
+    def _heard_of(self, chosen: Int64[np.ndarray, " chosen"]) -> list[Any]:
+        """Posteriors and moments of some recordings, in this order."""
+        sounds = None if self.moments is None else self.moments[chosen]
         if self.posteriors is None or not len(chosen):
-            return [None, None]
+            return [None, sounds]
         begins, ends = self.first_frames[:-1][chosen].tolist(), self.first_frames[1:][chosen].tolist()
-        pieces = [slice(begin, end) for begin, end in zip(begins, ends, strict=True)]
-        given = (self.posteriors, self.acoustics)
-        return [None if rows is None else np.concatenate([rows[piece] for piece in pieces]) for rows in given]
+        pieces = zip(begins, ends, strict=True)
+        return [np.concatenate([self.posteriors[begin:end] for begin, end in pieces]), sounds]
 
     def _flat(self, name: str) -> Shaped[np.ndarray, " token"]:
         return self.table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
@@ -317,19 +320,20 @@ class Passages:
 def passage_files(passages: Passages) -> dict[str, bytes]:
     """Everything as files, by name; equal passages give equal bytes."""
     files = {RECORDINGS: _bytes(passages.recordings), PASSAGES: _bytes(passages.table)}
-    frames = {POSTERIORS: passages.posteriors, ACOUSTICS: passages.acoustics}
-    return files | {name: rows.tobytes() for name, rows in frames.items() if rows is not None and rows.size}
+    numbers = {POSTERIORS: passages.posteriors, SOUNDS: passages.moments}
+    return files | {name: rows.tobytes() for name, rows in numbers.items() if rows is not None and rows.size}
 
 
 def read_passages(folder: Path) -> Passages:
-    """Read what `passage_files` gave, which must have been found whole; rows of frames stay on disk until needed."""
+    """Read what `passage_files` gave, which must have been found whole; posteriors stay on disk until needed."""
     recordings, table = (_read(folder / name) for name in (RECORDINGS, PASSAGES))
-    found = Passages(recordings, table)
-    if not (folder / POSTERIORS).exists():
-        return found
-    kinds = ((POSTERIORS, np.uint8), (ACOUSTICS, np.int8))
-    frames = [np.memmap(folder / name, kind, mode="r") for name, kind in kinds if (folder / name).exists()]
-    return Passages(recordings, table, *(rows.reshape(found.first_frames[-1], -1) for rows in frames))
+    posteriors = sounds = None
+    if (folder / POSTERIORS).exists():
+        rows = Passages(recordings, table).first_frames[-1]
+        posteriors = np.memmap(folder / POSTERIORS, np.uint8, mode="r").reshape(rows, -1)
+    if (folder / SOUNDS).exists():
+        sounds = np.fromfile(folder / SOUNDS, np.int8).reshape(recordings.num_rows, MOMENTS, -1)
+    return Passages(recordings, table, posteriors, sounds)
 
 
 def _bytes(table: pa.Table) -> bytes:
@@ -340,11 +344,10 @@ def _bytes(table: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _end_to_end(parts: Sequence[Heard | Passages]) -> list[Any]:
-    """All posteriors, and all acoustics, each if there are all."""
-    columns = ([part.posteriors for part in parts], [part.acoustics for part in parts])
-    known = [[rows for rows in column if rows is not None] for column in columns]
-    return [np.concatenate(rows) if rows and len(rows) == len(parts) else None for rows in known]
+def _end_to_end(parts: Sequence[np.ndarray | None]) -> Any:
+    """All parts, if there are all."""
+    known = [rows for rows in parts if rows is not None]
+    return np.concatenate(known) if known and len(known) == len(parts) else None
 
 
 def _row(entry: Entry, seconds: float, count: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt64
 
 from smalti.search.passages import Passages
 from smalti.search.strings import TokenStrings
@@ -56,13 +56,12 @@ class Places:
         found = [(at, passages.strings(rows)) for passages, at, rows in self.by_segment()]
         return TokenStrings.joined([one for _, one in found]).taken(_back([at for at, _ in found]))
 
-    def names(self) -> list[bytes]:
-        """Path and first frame of each, which together no other has."""
-        if len(self.segments) == 1:
-            return self.segments[0].names(self.row)
-        found = [(at, passages.names(rows)) for passages, at, rows in self.by_segment()]
-        names = [name for _, some in found for name in some]
-        return [names[number] for number in _back([at for at, _ in found]).tolist()]
+    def marks(self) -> UInt64[np.ndarray, " place"]:
+        """A number of each, which its path and first frame decide."""
+        found = np.zeros(len(self), np.uint64)
+        for passages, at, rows in self.by_segment():
+            found[at] = passages.marks(rows)
+        return found
 
 
 def _back(places: Sequence[Int64[np.ndarray, " _"]]) -> Int64[np.ndarray, " place"]:

@@ -3,7 +3,7 @@
 A byte is the negative logarithm in sixteenths: from 0, certain, to 255, a probability of 10⁻⁷ or less. At 50 frames a
 second and 64 codes that is 11.5 MB an hour, a tenth of the sound at 16 kHz.
 
-What frames sound like, where a tokenizer says it too, is kept in thirty-seconds: numbers of deviation 1 from -4 to 4.
+What it sounds like, where a tokenizer says that too, is kept in thirty-seconds: numbers of deviation 1 from -4 to 4.
 """
 
 from dataclasses import dataclass
@@ -50,6 +50,6 @@ def quantised(log_probabilities: Float[np.ndarray, "frame vocab"]) -> UInt8[np.n
     return np.clip(np.round(log_probabilities * -_STEPS), 0, 255).astype(np.uint8)
 
 
-def in_bytes(acoustics: Float[np.ndarray, "frame dim"]) -> Int8[np.ndarray, "frame dim"]:
+def in_bytes(acoustics: Float[np.ndarray, "moment dim"]) -> Int8[np.ndarray, "moment dim"]:
     """Acoustics as bytes, each at most half a step away, but for those beyond four deviations."""
     return np.clip(np.round(acoustics * SCALE), -128, 127).astype(np.int8)

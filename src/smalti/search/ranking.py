@@ -98,12 +98,13 @@ def tied(ordered: Shaped[np.ndarray, " row"]) -> Bool[np.ndarray, " row"]:
     return found
 
 
-def draws(seed: int, text: str, names: Sequence[bytes]) -> UInt64[np.ndarray, " name"]:
-    """A number for each name, which names, text and seed decide, and not the order they come in."""
-    asked = hashlib.blake2b(f"{seed}\0{text}\0".encode("utf-8", "surrogatepass"), digest_size=8)
-    lots: list[bytes] = []
-    for name in names:
-        lot = asked.copy()
-        lot.update(name)
-        lots.append(lot.digest())
-    return np.frombuffer(b"".join(lots), ">u8").astype(np.uint64)
+def draws(seed: int, text: str, marks: UInt64[np.ndarray, " mark"]) -> UInt64[np.ndarray, " mark"]:
+    """A number for each mark, which marks, text and seed decide, and not the order they come in.
+
+    Source: Steele et al. 2014, "Fast splittable pseudorandom number generators", the mixing of SplitMix64.
+    """
+    asked = hashlib.blake2b(f"{seed}\0{text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    lots = marks ^ np.frombuffer(asked, "<u8").astype(np.uint64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        lots = (lots ^ (lots >> np.uint64(shift))) * np.uint64(factor)
+    return lots ^ (lots >> np.uint64(31))

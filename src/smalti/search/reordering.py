@@ -1,12 +1,13 @@
 """The nearest passages by their soft scores: what was believed, where the edit distance counts decisions.
 
-Two questions are asked of a query and a passage, and their answers added: how likely is the passage's string, given
-what was believed of the query, and how likely is the query's, given what was believed of the passage. An index that
-keeps no posteriors can only be asked the first.
+Three questions are asked of a query and a passage, and the answers added; the last two only of those that the first
+puts in front.
 
-A tokenizer that learnt from few voices may be sure of the wrong word in a new one. So the best of them are also held
-against the query as they sound (`smalti.search.likeness`), where that is known and they are whole recordings: what lies
-inside a longer one is cut where tokens begin, not where words do, and the better of two cuts would lose.
+1. How likely is the passage's string, given what was believed of the query?
+2. How likely is the query's, given what was believed of the passage? An index that keeps no posteriors cannot say.
+3. How unlike do they sound (`smalti.search.likeness`)? A tokenizer that learnt from few voices may be sure of the wrong
+   word in a new one. It is asked of whole recordings: what lies inside a longer one is cut where tokens begin, not
+   where words do, and the better of two cuts would lose.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from smalti.search.ranking import aligned
 from smalti.search.soft import Pairs, pair_scores
 from smalti.search.strings import TokenString, spans
 
-_COMPARED = 64  # passages of the best soft scores that are also held against the query as they sound
+_BEST = 64  # passages that are asked all questions
 _SOUND = 2.0  # nats a frame that a deviation apart counts
 
 
@@ -82,17 +83,24 @@ class SoftQuery:
         """Mean log-probability per frame of the strings of some passages, and of the query's own given theirs.
 
         A window of a longer recording, or any passage if `inside`, is asked about its stretch that is most like the
-        query, as it is for the edit distance. Where it is known what they sound like, and the best are whole
-        recordings, these are the less likely the more unlike they sound, and all others as if as unlike as any of them.
+        query, as it is for the edit distance. What is not among the best is given the worst of their answers to the
+        other questions.
         """
         found = self._beliefs(places, inside=inside)
-        best = np.argsort(-found, kind="stable")[:_COMPARED]
-        apart = None if inside else self._unlikeness(places.taken(best))
-        if apart is None:
-            return found
-        less = np.full(len(found), apart.max(initial=0))
-        less[best] = apart
-        return found - _SOUND * less
+        best = np.argsort(-found, kind="stable")[:_BEST]
+        more = self._more(places.taken(best), inside=inside)
+        rest = np.full(len(found), more.min(initial=0))
+        rest[best] = more
+        return found + rest
+
+    def _more(self, places: Places, *, inside: bool) -> Float[np.ndarray, " place"]:
+        """What the other questions add, as far as they can be answered."""
+        found = np.zeros(len(places))
+        if all(passages.posteriors is not None for passages, _, _ in places.by_segment()):
+            for passages, at, rows in places.by_segment():
+                found[at] = pair_scores(self._ours(self._stretches(passages, rows, inside=inside)))
+        apart = None if inside else self._unlikeness(places)
+        return found if apart is None else found - _SOUND * apart
 
     def _unlikeness(self, places: Places) -> Float[np.ndarray, " place"] | None:
         """How unlike some passages sound; None if that is not known, or one is a window of a longer recording."""
@@ -101,21 +109,16 @@ class SoftQuery:
         found = np.zeros(len(places))
         ((begin, end),) = sounding(self.log_probabilities, np.array([len(self.log_probabilities)])).tolist()
         for passages, at, rows in places.by_segment():
-            if passages.acoustics is None or passages.windowed[rows].any():
+            if passages.moments is None or passages.windowed[rows].any():
                 return None
-            spans = passages.sounding(passages.owner[rows])
-            found[at] = unlikeness(self.acoustics[begin:end], passages.acoustics, spans, scale=SCALE)
+            kept = passages.moments[passages.owner[rows]] / np.float32(SCALE)
+            found[at] = unlikeness(self.acoustics[begin:end], kept)
         return found
 
     def _beliefs(self, places: Places, *, inside: bool) -> Float[np.ndarray, " place"]:
-        parts = list(places.by_segment())
-        both = all(passages.posteriors is not None for passages, _, _ in parts)
         found = np.zeros(len(places))
-        for passages, at, rows in parts:
-            stretches = self._stretches(passages, rows, inside=inside)
-            theirs = self._theirs(stretches)
-            scores = pair_scores(theirs.and_then(self._ours(stretches)) if both else theirs)
-            found[at] = scores.reshape(-1, len(at)).sum(axis=0)
+        for passages, at, rows in places.by_segment():
+            found[at] = pair_scores(self._theirs(self._stretches(passages, rows, inside=inside)))
         return found
 
     def _stretches(self, passages: Passages, rows: Int64[np.ndarray, " pair"], *, inside: bool) -> _Stretches:

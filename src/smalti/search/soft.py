@@ -58,16 +58,6 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.frames)
 
-    def and_then(self, other: "Pairs") -> "Pairs":
-        """These and others, to be scored together."""
-        return Pairs(
-            np.concatenate([self.believed, other.believed]),
-            lambda: np.concatenate([self.logs(), other.logs()]),
-            np.concatenate([self.places, other.places + len(self.believed)]),
-            np.concatenate([self.tokens, other.tokens]),
-            np.concatenate([self.frames, other.frames]),
-        )
-
 
 def pair_scores(pairs: Pairs) -> Float[np.ndarray, " pair"]:
     """How likely each string is, given its recording: log p(string) / frames; -inf if it cannot be.

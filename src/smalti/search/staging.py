@@ -1,6 +1,6 @@
 """What has been heard but is not yet in the index: one folder a group of recordings, each whole or not there.
 
-INDEX/staged/NAME/recordings.arrow, passages.arrow, posteriors.bytes, acoustics.bytes (maybe), spec.json, SHA256SUMS
+INDEX/staged/NAME/recordings.arrow, passages.arrow, posteriors.bytes, moments.bytes (maybe), spec.json, SHA256SUMS
 """
 
 import hashlib

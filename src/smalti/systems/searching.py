@@ -181,10 +181,14 @@ def _believed(tokenizer: SoftTokenizer, path: Path) -> SoftTokens:
     spec = tokenizer.spec
     samples = torch.cat([torch.zeros(0), *blocks(path, sample_rate=spec.sample_rate)])
     audio = Audio.single(samples, spec.sample_rate)
-    frames = tokenizer.log_probabilities(audio).frames
+    if isinstance(tokenizer, AcousticTokenizer):
+        beliefs, acoustics = tokenizer.beliefs_and_acoustics(audio)
+    else:
+        beliefs, acoustics = tokenizer.log_probabilities(audio), None
+    frames = beliefs.frames
     tokens = Tokens(frames.argmax(dim=2)[:, None], spec, torch.tensor([len(samples)]))
-    sounds = tokenizer.acoustics(audio).frames[0].numpy() if isinstance(tokenizer, AcousticTokenizer) else None
-    return SoftTokens(tokens, frames[0].numpy(), sounds if sounds is not None and sounds.shape[1] else None)
+    sounds = acoustics.frames[0].numpy() if acoustics and acoustics.frames.shape[2] else None
+    return SoftTokens(tokens, frames[0].numpy(), sounds)
 
 
 def _heard(tokenizer: Tokenizer, path: Path) -> Tokens | SoftTokens | str:

@@ -16,6 +16,8 @@ from smalti.systems.wav2tok.net import Heard, StringNet
 _BLOCK, _MARGIN = 1000, 200  # frames heard at once of a long recording, and those at each end that another block gives
 _TOGETHER = 16  # blocks
 
+_Parted = tuple[list[Tensor], Tensor]
+
 
 class Wav2Tok:
     """A `SoftTokenizer`, `AcousticTokenizer` and `Encoder`.
@@ -94,7 +96,18 @@ class Wav2Tok:
             SpecError: if the audio has another rate.
         """
         audio.require_rate(self.sample_rate, "this tokenizer")
-        return self._rows(audio, [self._sounds(item.samples[0]) for item in audio.items()])
+        return self._rows(audio, [self._sounds_of(self._parted(item.samples[0])) for item in audio.items()])
+
+    def beliefs_and_acoustics(self, audio: Audio) -> tuple[Embedding, Embedding]:
+        """`log_probabilities` and `acoustics`, of frames that are computed once.
+
+        Raises:
+            SpecError: if the audio has another rate.
+        """
+        audio.require_rate(self.sample_rate, "this tokenizer")
+        found = [*spread(lambda item: self._both(self._parted(item.samples[0])), audio.items())]
+        logs, sounds = ([each[part] for each in found] for part in (0, 1))
+        return self._rows(audio, logs), self._rows(audio, sounds)
 
     def hear(self, frames: Float[Tensor, "frame bin"]) -> Heard:
         """What the net makes of frames of the front end; of many of them, in blocks.
@@ -120,36 +133,40 @@ class Wav2Tok:
 
     def _heard(self, audio: Audio) -> Iterator[Heard]:
         audio.require_rate(self.sample_rate, "this tokenizer")
-        return spread(lambda item: self._alone(item.samples[0]), audio.items())
+        return spread(lambda item: self._alone(self._parted(item.samples[0])), audio.items())
 
-    def _alone(self, samples: Float[Tensor, " sample"]) -> Heard:
-        count = -(-len(samples) // self.hop)
-        if not count:
+    def _both(self, parted: _Parted) -> tuple[Tensor, Tensor]:
+        return self._alone(parted).log_probabilities[0], self._sounds_of(parted)
+
+    def _alone(self, parted: _Parted) -> Heard:
+        pieces, place = parted
+        if not pieces:
             codebook = self.config.codebook
             empty = torch.zeros(1, 0, codebook.dim), torch.zeros(1, 0, codebook.tokens)
             return Heard(*empty, torch.tensor([0]))
-        pieces, place = self._parted(samples)
         vectors, logs = (torch.cat(rows) for rows in zip(*self._pieces(pieces), strict=True))
-        return Heard(vectors[None, place], logs[None, place], torch.tensor([count]))
+        return Heard(vectors[None, place], logs[None, place], torch.tensor([len(place)]))
 
-    def _sounds(self, samples: Float[Tensor, " sample"]) -> Float[Tensor, "token dim"]:
+    def _sounds_of(self, parted: _Parted) -> Float[Tensor, "token dim"]:
         """Acoustics of one recording; of long clips in blocks, each normalised by itself."""
-        if not len(samples):
+        pieces, place = parted
+        if not pieces:
             return self.front.acoustics(torch.zeros(0, self.front.bins))
-        pieces, place = self._parted(samples)
         blocks = [block for piece in pieces for block in piece.split(_BLOCK)]
-        return torch.cat([self._sounds_of(block) for block in blocks])[place]
+        return torch.cat([self._sound_of(block) for block in blocks])[place]
 
-    def _sounds_of(self, frames: Float[Tensor, "frame bin"]) -> Float[Tensor, "token dim"]:
+    def _sound_of(self, frames: Float[Tensor, "frame bin"]) -> Float[Tensor, "token dim"]:
         """Of one clip's frames, the mean over those of a token."""
         heard = self.front.normalised(frames[None], torch.tensor([len(frames)]))[0]
         found, stride = self.front.acoustics(heard), self.config.net.stride
         whole = torch.cat([found, found[-1:].expand(-len(found) % stride, -1)])
         return whole.unflatten(0, (-1, stride)).mean(dim=1)
 
-    def _parted(self, samples: Float[Tensor, " sample"]) -> tuple[list[Tensor], Int64[Tensor, " token"]]:
+    def _parted(self, samples: Float[Tensor, " sample"]) -> _Parted:
         """Frames of the clips between pauses, and for each token frame its row among those of all the clips."""
         count, stride = -(-len(samples) // self.hop), self.config.net.stride
+        if not count:
+            return [], torch.zeros(0, dtype=torch.int64)
         frames = self.front.frames(samples)
         stretches = self.front.stretches(frames)
         firsts = [stretch.start // stride for stretch in stretches]
