@@ -122,12 +122,13 @@ def test_a_short_recording_is_filled_from_its_own_set_and_sets_are_heard_equally
 
 
 def test_a_step_is_of_one_set_and_sets_come_as_often_as_they_are_heard(tmp_path: Path) -> None:
-    config = _config("train.balance=0.5", "train.apart=true", "train.batch=5")
+    settings = "train.balance=0.5", "train.apart=true", "train.batch=5", "train.mixed=0"
     lengths = (0.2, 1.6, 0.2, 1.6)
     for number, wave in enumerate(_waves(*lengths)):
         write(tmp_path / f"{number}.wav", Audio.single(wave, 16000))
     rows = [{"path": f"{i}.wav", "seconds": lengths[i], "set": "ab"[i % 2]} for i in range(4)]
-    clips = _clips(config, Manifest.from_rows(rows, tmp_path))
+    manifest = Manifest.from_rows(rows, tmp_path)
+    clips = _clips(_config(*settings), manifest)
     steps = [clips.names(step) for step in range(400)]
     heard = [{int(name[0]) % 2 for name in names} for names in steps]
     assert all(len(sets) == 1 for sets in heard)
@@ -135,6 +136,10 @@ def test_a_step_is_of_one_set_and_sets_come_as_often_as_they_are_heard(tmp_path:
     assert {name for names in steps for name in names} == {"0.wav", "1.wav", "2.wav", "3.wav"}
     halves = [clips.names(7, rank=rank, world=2) for rank in (0, 1)]
     assert len({int(name[0]) % 2 for names in halves for name in names}) == 1
+    mixed = _clips(_config(*settings, "train.mixed=3"), manifest)
+    assert all(mixed.names(step) == clips.names(step) for step in range(60) if step % 3 != 2)
+    both = [len({int(name[0]) % 2 for name in mixed.names(step)}) == 2 for step in range(2, 60, 3)]
+    assert sum(both) / len(both) > 0.5
 
 
 def test_statistics_are_those_of_all_numbers() -> None:

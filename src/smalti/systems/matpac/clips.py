@@ -86,8 +86,9 @@ class LogMelClips:
         self._members: defaultdict[str, list[Piece]] = defaultdict(list)
         for piece in self.training:
             self._members[self.sets[piece.clip]].append(piece)
-        groups = [self._members[name] for name in sorted(self._members)] if train.apart else [self.training]
-        self._groups = [(group, _chances(group, self.sets, train.balance).cumsum(0)) for group in groups]
+        self._all = self._with_chances(self.training)
+        members = [self._members[name] for name in sorted(self._members)]
+        self._groups = [self._with_chances(some) for some in members] if train.apart else [self._all]
         self._shares = torch.stack([ends[-1] for _, ends in self._groups])
 
     @property
@@ -141,8 +142,14 @@ class LogMelClips:
         chosen = rows.clamp(max=len(pieces) - 1).tolist()
         return [(pieces[row], place) for row, place in zip(chosen, chances[:, 1].tolist(), strict=True)]
 
+    def _with_chances(self, pieces: Sequence[Piece]) -> tuple[Sequence[Piece], Float[Tensor, " piece"]]:
+        """Pieces, and sums of their chances."""
+        return pieces, _chances(pieces, self.sets, self._train.balance).cumsum(0)
+
     def _together(self, step: int) -> tuple[Sequence[Piece], Float[Tensor, " piece"]]:
-        """Pieces that a step draws from, and sums of their chances: all, or those of one set."""
+        """Pieces that a step draws from, with their chances: all, or those of one set."""
+        if (mixed := self._train.mixed) and step % mixed == mixed - 1:
+            return self._all
         generator = step_generator(mix(self._train.seed, _SET), step)
         return self._groups[int(torch.multinomial(self._shares, 1, generator=generator))]
 

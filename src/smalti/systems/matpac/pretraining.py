@@ -90,6 +90,9 @@ class TrainConfig(Settings):
         default=False,
         description="all crops of a step are of one set: what tells sets from each other is no target then",
     )
+    mixed: int = Field(
+        default=0, ge=0, description="of steps apart, each so-manieth is of all sets nevertheless; 0: none is"
+    )
     varied: float = Field(default=1.0, ge=0, le=1, description="chance that a crop is varied, not as recorded")
     balance: float = Field(
         default=0.5, ge=0, le=1, description="0: every set is heard equally; 1: every second is; roots between"
