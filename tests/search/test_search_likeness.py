@@ -101,6 +101,19 @@ def test_only_the_best_are_asked_all_questions_and_no_other_overtakes_them(
     assert few[0] == everything[0] == "s04" and everything != first_question != few
 
 
+def test_one_too_short_for_the_query_s_string_comes_last_and_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reordering, "_BEST", 4)
+    codes = melodies(9, tokens_each=9)
+    short = codes[0][np.flatnonzero(np.diff(codes[0], prepend=-1))][:8]  # a frame each, and the query has nine tokens
+    soft_indexed(tmp_path, {"short": believed(short), **{f"s{i}": believed(one, seed=i) for i, one in enumerate(codes)}})
+    found = search(SearchIndex.open(tmp_path), believed(codes[0], seed=20))
+    scores = [hit.soft_score or 0.0 for hit in found]
+    assert found[0].path == "s0" and found[-1].path == "short" and scores[-1] == -np.inf
+    assert np.isfinite(scores[:-1]).all() and len(set(scores)) == 10
+
+
 def test_inside_a_long_recording_what_was_believed_decides_alone(tmp_path: Path) -> None:
     parts = [believed(one, seed=i, dim=5) for i, one in enumerate(melodies(8, tokens_each=9))]
     codes = np.concatenate([part.tokens.codes[0, 0].numpy() for part in parts])

@@ -84,12 +84,12 @@ class SoftQuery:
 
         A window of a longer recording, or any passage if `inside`, is asked about its stretch that is most like the
         query, as it is for the edit distance. What is not among the best is given the worst of their answers to the
-        other questions.
+        other questions, of those whose strings are possible at all.
         """
         found = self._beliefs(places, inside=inside)
         best = np.argsort(-found, kind="stable")[:_BEST]
         more = self._more(places.taken(best), inside=inside)
-        rest = np.full(len(found), more.min(initial=0))
+        rest = np.full(len(found), more[np.isfinite(more)].min(initial=0))
         rest[best] = more
         return found + rest
 
