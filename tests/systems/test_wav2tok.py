@@ -7,7 +7,7 @@ import torch
 
 from journey import TINY_WAV2TOK
 from smalti.config import load_settings
-from smalti.core import Audio, ConfigError
+from smalti.core import AcousticTokenizer, Audio, ConfigError, SpecError
 from smalti.data.manifest import Manifest
 from smalti.data.pairs import Drawn
 from smalti.systems.wav2tok import Wav2Tok, Wav2TokConfig, Wav2TokRecipe
@@ -120,6 +120,21 @@ def test_what_frames_sound_like_is_that_of_a_word_alone_at_any_loudness_in_any_b
     batch = tokenizer.acoustics(Audio.batch([Audio.single(noise(5000), 16_000), Audio.single(sound, 16_000)]))
     assert torch.equal(batch.frames[1], found.frames[0]) and batch.lengths.tolist() == [16, found.frames.shape[1]]
     assert tokenizer.acoustics(Audio.single(torch.zeros(0), 16_000)).frames.shape == (1, 0, 39)
+
+
+def test_beliefs_and_acoustics_of_one_hearing_are_those_of_two() -> None:
+    config = settings().model
+    tokenizer = Wav2Tok(StringNet(config, 17).eval(), config)
+    assert isinstance(tokenizer, AcousticTokenizer)
+    for audio in (
+        Audio.batch([Audio.single(noise(5000), 16_000), Audio.single(words(1.0, 0.8), 16_000)]),
+        Audio.single(torch.zeros(0), 16_000),
+    ):
+        together = tokenizer.beliefs_and_acoustics(audio)
+        for found, alone in zip(together, (tokenizer.log_probabilities(audio), tokenizer.acoustics(audio)), strict=True):
+            assert torch.equal(found.frames, alone.frames) and torch.equal(found.lengths, alone.lengths)
+    with pytest.raises(SpecError):
+        tokenizer.beliefs_and_acoustics(Audio.single(noise(5000), 8_000))
 
 
 def test_a_long_recording_s_acoustics_are_finite_and_those_of_its_blocks() -> None:
