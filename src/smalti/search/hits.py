@@ -74,7 +74,7 @@ def _apart(found: Ranked, query: TokenString, spec: TokenSpec, settings: SearchS
     for number in range(len(found)):
         if len(given) == settings.top:
             break
-        scores = float(found.distance[number]), float(found.soft[number])
+        scores = found.distance.item(number), found.soft.item(number)
         hit = _hit(spec, *found.places[number], query, scores, inside=settings.inside)
         if all(hit.end <= start or end <= hit.start for start, end in taken.setdefault(hit.path, [])):
             taken[hit.path].append((hit.start, hit.end))
@@ -92,7 +92,7 @@ def _hit(
     inside: bool,
 ) -> Hit:
     distance, soft = scores
-    found, owner = passages.string(row), int(passages.owner[row])
+    found, owner = passages.string(row), passages.owner.item(row)
     if inside or passages.windowed[row]:
         ours, theirs = aligned(query.text, found.text)
         query, found = query.cut(ours.start, ours.stop), found.cut(theirs.start, theirs.stop)

@@ -28,7 +28,7 @@ from smalti.search.strings import TokenString, TokenStrings, as_text, spans, win
 RECORDINGS, PASSAGES = "recordings.arrow", "passages.arrow"
 POSTERIORS, SOUNDS = "posteriors.bytes", "moments.bytes"
 _BATCH_ROWS = 4096
-_FEW = 4096  # passages whose texts and marks are remembered: making them costs as much as comparing them
+_FEW = 4096  # passages of which texts, marks and names are remembered: making them costs as much as comparing them
 _FIELDS = (
     ("path", pa.string()),
     ("label", pa.string()),
@@ -222,9 +222,9 @@ class Passages:
 
     def string(self, row: int) -> TokenString:
         """One passage."""
-        piece = slice(int(self.ends[row]), int(self.ends[row + 1]))
-        codes, durations = (part[piece].astype(np.int64) for part in (self.codes, self.durations))
-        return TokenString(codes, durations, int(self.starts[row]))
+        piece = slice(self.ends.item(row), self.ends.item(row + 1))
+        codes, durations = self.codes[piece].astype(np.int64), self.durations[piece].astype(np.int64)
+        return TokenString(codes, durations, self.starts.item(row))
 
     def strings(self, rows: Int64[np.ndarray, " chosen"]) -> TokenStrings:
         """Some passages."""
@@ -243,8 +243,10 @@ class Passages:
 
     def told(self, recording: int) -> tuple[str, str | None, float]:
         """Path, label and seconds of a recording."""
-        path, label, seconds = (column[recording].as_py() for column in self._columns)
-        return path, label, seconds
+        if len(self) > _FEW:
+            path, label, seconds = (column[recording].as_py() for column in self._columns)
+            return path, label, seconds
+        return self._told[recording]
 
     def entry(self, recording: int) -> Entry:
         """What is known of a recording."""
@@ -276,6 +278,10 @@ class Passages:
     @cached_property
     def _columns(self) -> list[pa.Array]:
         return [self.recordings[name].combine_chunks() for name in ("path", "label", "seconds")]
+
+    @cached_property
+    def _told(self) -> list[tuple[str, str | None, float]]:
+        return list(zip(*(column.to_pylist() for column in self._columns), strict=True))
 
     @cached_property
     def _sounding(self) -> Int64[np.ndarray, "recording 2"]:

@@ -36,7 +36,7 @@ class Places:
         return len(self.row)
 
     def __getitem__(self, number: int) -> tuple[Passages, int]:
-        return self.segments[self.segment[number]], int(self.row[number])
+        return self.segments[self.segment.item(number)], self.row.item(number)
 
     def taken(self, order: Int64[np.ndarray, " chosen"] | slice) -> "Places":
         """Some of them, in this order."""

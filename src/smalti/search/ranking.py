@@ -42,13 +42,8 @@ def shared_time(query: TokenString, found: Sequence[TokenString]) -> Float[np.nd
 
 def shared_pairs(query: TokenString, found: TokenString) -> int:
     """Pairs of neighbours that both have, each as often as both have it."""
-    ours, theirs = query.codes.tolist(), found.codes.tolist()
-    left, shared = Counter(pairwise(ours)), 0
-    for pair in pairwise(theirs):
-        if left.get(pair, 0):
-            left[pair] -= 1
-            shared += 1
-    return shared
+    ours, theirs = (Counter(pairwise(one.codes.tolist())) for one in (query, found))
+    return (ours & theirs).total()
 
 
 def distances(
