@@ -42,7 +42,7 @@ def test_a_recording_in_company_is_as_far_as_alone_and_one_frame_is_enough() -> 
     assert not known[3].any()
     for query in (SMOOTH, SMOOTH[3:4]):
         together = unlikeness(query, known)
-        np.testing.assert_allclose(together, [unlikeness(query, one[None])[0] for one in known], rtol=1e-5)
+        assert together.tolist() == [unlikeness(query, one[None])[0] for one in known]
         assert np.isfinite(together).all()
     assert len(unlikeness(SMOOTH, known[:0])) == 0
 
@@ -101,13 +101,25 @@ def test_only_the_best_are_asked_all_questions_and_no_other_overtakes_them(
     assert few[0] == everything[0] == "s04" and everything != first_question != few
 
 
+def test_equal_recordings_are_asked_equally_much_wherever_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reordering, "_BEST", 4)
+    codes = melodies(2, tokens_each=9)
+    copy, other = believed(codes[0], seed=1, dim=5), believed(codes[1], seed=2, dim=5)
+    soft_indexed(tmp_path, {**{f"c{i}": copy for i in range(6)}, "other": other})
+    found = search(SearchIndex.open(tmp_path), believed(codes[0], seed=3, dim=5))
+    assert len({hit.soft_score for hit in found if hit.path.startswith("c")}) == 1 and found[-1].path == "other"
+
+
 def test_one_too_short_for_the_query_s_string_comes_last_and_takes_no_other_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reordering, "_BEST", 4)
     codes = melodies(9, tokens_each=9)
     short = codes[0][np.flatnonzero(np.diff(codes[0], prepend=-1))][:8]  # a frame each, and the query has nine tokens
-    soft_indexed(tmp_path, {"short": believed(short), **{f"s{i}": believed(one, seed=i) for i, one in enumerate(codes)}})
+    others = {f"s{i}": believed(one, seed=i) for i, one in enumerate(codes)}
+    soft_indexed(tmp_path, {"short": believed(short), **others})
     found = search(SearchIndex.open(tmp_path), believed(codes[0], seed=20))
     scores = [hit.soft_score or 0.0 for hit in found]
     assert found[0].path == "s0" and found[-1].path == "short" and scores[-1] == -np.inf

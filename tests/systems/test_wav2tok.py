@@ -131,7 +131,8 @@ def test_beliefs_and_acoustics_of_one_hearing_are_those_of_two() -> None:
         Audio.single(torch.zeros(0), 16_000),
     ):
         together = tokenizer.beliefs_and_acoustics(audio)
-        for found, alone in zip(together, (tokenizer.log_probabilities(audio), tokenizer.acoustics(audio)), strict=True):
+        apart = tokenizer.log_probabilities(audio), tokenizer.acoustics(audio)
+        for found, alone in zip(together, apart, strict=True):
             assert torch.equal(found.frames, alone.frames) and torch.equal(found.lengths, alone.lengths)
     with pytest.raises(SpecError):
         tokenizer.beliefs_and_acoustics(Audio.single(noise(5000), 8_000))

@@ -13,7 +13,7 @@ from jaxtyping import Float
 MOMENTS = 12
 _MIDDLES = (0.35, 0.425, 0.5, 0.575, 0.65)
 _EVENLY = (np.arange(MOMENTS) + 0.5) / MOMENTS  # as shares of a recording
-_BENT = np.stack([np.interp(_EVENLY, [0, 0.5, 1], [0, middle, 1]) for middle in _MIDDLES], axis=1)
+_BENT = np.stack([np.interp(_EVENLY, [0, 0.5, 1], [0, middle, 1]) for middle in _MIDDLES])
 
 
 def moments(frames: Float[np.ndarray, "frame dim"]) -> Float[np.ndarray, "moment dim"]:
@@ -30,14 +30,12 @@ def unlikeness(
         query: numbers of its frames, at least one.
         recordings: the `moments` of each.
     """
-    ours = _read(query, _BENT)
-    theirs = recordings.swapaxes(0, 1)
-    squares = _squares(theirs)[:, :, None] + _squares(ours)[:, None] - 2 * (theirs @ ours.mT)
-    return np.sqrt(np.maximum(squares, 0)).mean(axis=0).min(axis=1)
-
-
-def _squares(rows: Float[np.ndarray, "moment row dim"]) -> Float[np.ndarray, "moment row"]:
-    return np.einsum("mrd,mrd->mr", rows, rows)
+    found, apart = np.full(len(recordings), np.inf), np.empty_like(recordings)
+    for ours in _read(query, _BENT):
+        np.subtract(recordings, ours, out=apart)  # no matrix product: equal recordings are to be equally far
+        squares = np.einsum("rmd,rmd->rm", apart, apart)
+        np.minimum(found, np.sqrt(squares).mean(axis=1), out=found)
+    return found
 
 
 def _read(frames: Float[np.ndarray, "frame dim"], times: Float[np.ndarray, "*time"]) -> Float[np.ndarray, "*time dim"]:

@@ -331,14 +331,14 @@ def passage_files(passages: Passages) -> dict[str, bytes]:
 
 
 def read_passages(folder: Path) -> Passages:
-    """Read what `passage_files` gave, which must have been found whole; posteriors stay on disk until needed."""
+    """Read what `passage_files` gave, which must have been found whole; bytes stay on disk until needed."""
     recordings, table = (_read(folder / name) for name in (RECORDINGS, PASSAGES))
     posteriors = sounds = None
     if (folder / POSTERIORS).exists():
         rows = Passages(recordings, table).first_frames[-1]
         posteriors = np.memmap(folder / POSTERIORS, np.uint8, mode="r").reshape(rows, -1)
     if (folder / SOUNDS).exists():
-        sounds = np.fromfile(folder / SOUNDS, np.int8).reshape(recordings.num_rows, MOMENTS, -1)
+        sounds = np.memmap(folder / SOUNDS, np.int8, mode="r").reshape(recordings.num_rows, MOMENTS, -1)
     return Passages(recordings, table, posteriors, sounds)
 
 

@@ -24,7 +24,7 @@ from smalti.search.ranking import aligned
 from smalti.search.soft import Pairs, pair_scores
 from smalti.search.strings import TokenString, spans
 
-_BEST = 64  # passages that are asked all questions
+_BEST = 64  # passages that are asked all questions, and what equals the last of them
 _SOUND = 2.0  # nats a frame that a deviation apart counts
 
 
@@ -87,7 +87,7 @@ class SoftQuery:
         other questions, of those whose strings are possible at all.
         """
         found = self._beliefs(places, inside=inside)
-        best = np.argsort(-found, kind="stable")[:_BEST]
+        best = np.flatnonzero(found >= np.sort(found)[-_BEST:].min(initial=np.inf))
         more = self._more(places.taken(best), inside=inside)
         rest = np.full(len(found), more[np.isfinite(more)].min(initial=0))
         rest[best] = more
@@ -111,7 +111,7 @@ class SoftQuery:
         for passages, at, rows in places.by_segment():
             if passages.moments is None or passages.windowed[rows].any():
                 return None
-            kept = passages.moments[passages.owner[rows]] / np.float32(SCALE)
+            kept = np.asarray(passages.moments)[passages.owner[rows]] / np.float32(SCALE)
             found[at] = unlikeness(self.acoustics[begin:end], kept)
         return found
 
