@@ -4,12 +4,13 @@ import math
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from smalti.config import Settings, differences, load_settings, mix, to_toml
+from smalti.config import Settings, differences, load_settings, mix, splitmix64, to_toml
 from smalti.core import ConfigError
 
 
@@ -246,6 +247,13 @@ def test_differences_name_dotted_keys_and_tell_int_from_float():
 def test_mixed_seeds_fit_torch_and_depend_on_every_part(seed, step):
     assert 0 <= mix(seed, step) < 2**63
     assert len({mix(seed, step), mix(seed, step + 1), mix(seed + 1, step), mix(seed, step, 0)}) == 4
+
+
+def test_an_array_is_mixed_as_its_numbers_are():
+    values = [0, 1, 2**63, 2**64 - 1, 0x9E3779B97F4A7C15]
+    found = splitmix64(np.array(values, np.uint64))
+    assert found.dtype == np.uint64 and found.tolist() == [splitmix64(value) for value in values]
+    assert splitmix64(0) == 0xE220A8397B1DCDAF  # the first number of SplitMix64 from seed 0, as published
 
 
 def test_low_bits_of_mixed_seeds_are_spread_evenly():

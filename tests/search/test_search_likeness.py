@@ -8,8 +8,8 @@ from search_fakes import believed, melodies, soft_indexed
 
 from smalti.search import SearchIndex, SearchSettings, SoftTokens, reordering, search
 from smalti.search.likeness import moments, unlikeness
-from smalti.search.posteriors import SCALE, in_bytes
 
+SCALE = 32  # of a byte to a deviation
 GENERATOR = np.random.default_rng(3)
 SMOOTH = np.cumsum(GENERATOR.normal(size=(40, 6)), axis=0)
 SMOOTH = ((SMOOTH - SMOOTH.mean(axis=0)) / SMOOTH.std(axis=0)).astype(np.float32)
@@ -17,7 +17,7 @@ SMOOTH = ((SMOOTH - SMOOTH.mean(axis=0)) / SMOOTH.std(axis=0)).astype(np.float32
 
 def apart(ours: np.ndarray, theirs: np.ndarray) -> float:
     """Of two recordings, one of them as an index keeps it."""
-    return float(unlikeness(ours, in_bytes(moments(theirs))[None] / np.float32(SCALE))[0])
+    return float(unlikeness(ours, moments(theirs)[None])[0])
 
 
 def at(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -49,15 +49,28 @@ def test_a_recording_in_company_is_as_far_as_alone_and_one_frame_is_enough() -> 
 
 def test_it_is_the_mean_distance_of_moments_at_the_best_of_five_times() -> None:
     theirs = np.stack([moments(GENERATOR.normal(size=(frames, 6)).astype(np.float32)) for frames in (9, 30, 41)])
+    ours = np.clip(np.round(SMOOTH * SCALE), -128, 127) / SCALE
     evenly = (np.arange(12) + 0.5) / 12
     times = [np.interp(evenly, [0, 0.5, 1], [0, middle, 1]) for middle in (0.35, 0.425, 0.5, 0.575, 0.65)]
-    wanted = [min(np.linalg.norm(at(SMOOTH, one) - row, axis=1).mean() for one in times) for row in theirs]
-    np.testing.assert_allclose(unlikeness(SMOOTH, theirs), wanted, rtol=1e-4)
+    wanted = [min(np.linalg.norm(at(SMOOTH, one) - row / SCALE, axis=1).mean() for one in times) for row in theirs]
+    np.testing.assert_allclose(unlikeness(SMOOTH, theirs), wanted, atol=0.5 * np.sqrt(6) / SCALE)
+    found = unlikeness(SMOOTH[[20] * 7], theirs)  # nothing to read between frames
+    np.testing.assert_allclose(found, np.linalg.norm(ours[20] - theirs / SCALE, axis=2).mean(axis=1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dim", [39, 512, 600])
+def test_equal_recordings_are_equally_far_in_any_company_and_the_same_one_not_at_all(dim: int) -> None:
+    loud = 9 * GENERATOR.normal(size=(70, 1, dim)).astype(np.float32)
+    known = np.stack([moments(one) for one in loud])
+    alone = [unlikeness(loud[5], one[None])[0] for one in known]
+    assert unlikeness(loud[5], known).tolist() == alone and alone[5] == 0
+    np.testing.assert_allclose(alone, np.linalg.norm((known - 1.0 * known[5])[:, 0], axis=1) / SCALE, rtol=1e-5)
+    assert len({*unlikeness(loud[0], known[GENERATOR.integers(1, 3, size=70)]).tolist()}) == 2
 
 
 def test_numbers_beyond_what_a_byte_holds_are_the_largest_and_the_others_are_near() -> None:
-    given = np.array([[-9.0, -4.0, 0.0, 1.013, 3.9, 9.0]])
-    assert np.abs(in_bytes(given) / SCALE - np.clip(given, -4, 127 / SCALE)).max() <= 0.5 / SCALE
+    given = np.array([[-9.0, -4.0, 0.0, 1.013, 3.9, 9.0]], np.float32)
+    assert np.abs(moments(given) / SCALE - np.clip(given, -4, 127 / SCALE)).max() <= 0.5 / SCALE
 
 
 def heard(seed: int, *, sounds: int) -> SoftTokens:

@@ -7,7 +7,7 @@ import torch
 
 from journey import TINY_WAV2TOK
 from smalti.config import load_settings
-from smalti.core import AcousticTokenizer, Audio, ConfigError, SpecError
+from smalti.core import AcousticTokenizer, Audio, ConfigError, Embedding, SpecError
 from smalti.data.manifest import Manifest
 from smalti.data.pairs import Drawn
 from smalti.systems.wav2tok import Wav2Tok, Wav2TokConfig, Wav2TokRecipe
@@ -102,27 +102,32 @@ def test_a_word_is_named_in_a_long_recording_as_it_is_alone_and_begins_where_it_
     assert len(whole[27:73].unique()) == 1  # a pause is named as what came before it
 
 
+def acoustics(tokenizer: Wav2Tok, audio: Audio) -> Embedding:
+    with torch.no_grad():
+        return tokenizer.beliefs_and_acoustics(audio)[1]
+
+
 def test_what_frames_sound_like_is_that_of_a_word_alone_at_any_loudness_in_any_batch() -> None:
     config = settings().model
     tokenizer = Wav2Tok(StringNet(config, 17).eval(), config)
     sound = words(1.0, 0.8)
-    found = tokenizer.acoustics(Audio.single(sound, 16_000))
+    found = acoustics(tokenizer, Audio.single(sound, 16_000))
     assert found.frames.shape == (1, -(-len(sound) // 320), 39)
     frames = tokenizer.front.frames(sound)
     for stretch in tokenizer.front.stretches(frames):
         first = stretch.start // 2
-        alone = tokenizer.acoustics(Audio.single(sound[640 * (first // 2) : 160 * stretch.stop], 16_000)).frames[0]
+        alone = acoustics(tokenizer, Audio.single(sound[640 * (first // 2) : 160 * stretch.stop], 16_000)).frames[0]
         whole = found.frames[0, first : first + 20]
         ours = alone[first % 2 : first % 2 + 20] if first % 2 else alone[:20]
         assert (whole - ours).abs().mean() < 0.15
-    louder = tokenizer.acoustics(Audio.single(4 * sound, 16_000)).frames
+    louder = acoustics(tokenizer, Audio.single(4 * sound, 16_000)).frames
     torch.testing.assert_close(louder, found.frames, rtol=0, atol=1e-3)
-    batch = tokenizer.acoustics(Audio.batch([Audio.single(noise(5000), 16_000), Audio.single(sound, 16_000)]))
+    batch = acoustics(tokenizer, Audio.batch([Audio.single(noise(5000), 16_000), Audio.single(sound, 16_000)]))
     assert torch.equal(batch.frames[1], found.frames[0]) and batch.lengths.tolist() == [16, found.frames.shape[1]]
-    assert tokenizer.acoustics(Audio.single(torch.zeros(0), 16_000)).frames.shape == (1, 0, 39)
+    assert acoustics(tokenizer, Audio.single(torch.zeros(0), 16_000)).frames.shape == (1, 0, 39)
 
 
-def test_beliefs_and_acoustics_of_one_hearing_are_those_of_two() -> None:
+def test_beliefs_beside_acoustics_are_those_asked_for_alone() -> None:
     config = settings().model
     tokenizer = Wav2Tok(StringNet(config, 17).eval(), config)
     assert isinstance(tokenizer, AcousticTokenizer)
@@ -130,10 +135,9 @@ def test_beliefs_and_acoustics_of_one_hearing_are_those_of_two() -> None:
         Audio.batch([Audio.single(noise(5000), 16_000), Audio.single(words(1.0, 0.8), 16_000)]),
         Audio.single(torch.zeros(0), 16_000),
     ):
-        together = tokenizer.beliefs_and_acoustics(audio)
-        apart = tokenizer.log_probabilities(audio), tokenizer.acoustics(audio)
-        for found, alone in zip(together, apart, strict=True):
-            assert torch.equal(found.frames, alone.frames) and torch.equal(found.lengths, alone.lengths)
+        (found, sounds), alone = tokenizer.beliefs_and_acoustics(audio), tokenizer.log_probabilities(audio)
+        assert torch.equal(found.frames, alone.frames) and torch.equal(found.lengths, alone.lengths)
+        assert torch.equal(sounds.lengths, alone.lengths)
     with pytest.raises(SpecError):
         tokenizer.beliefs_and_acoustics(Audio.single(noise(5000), 8_000))
 
@@ -142,7 +146,7 @@ def test_a_long_recording_s_acoustics_are_finite_and_those_of_its_blocks() -> No
     config = settings("model.front.pause=0").model
     tokenizer = Wav2Tok(StringNet(config, 17).eval(), config)
     sound = noise(16_000 * 25)
-    found = tokenizer.acoustics(Audio.single(sound, 16_000)).frames[0]
+    found = acoustics(tokenizer, Audio.single(sound, 16_000)).frames[0]
     assert found.isfinite().all() and len(found) == 1250
     for block in (found[:500], found[500:1000], found[1000:]):
         assert block.mean(dim=0).abs().max() < 0.01

@@ -1,5 +1,8 @@
 """One seed in the settings becomes an independent seed for every step, row or clip, without any state to save."""
 
+from typing import Any, TypeVar
+
+_Number = TypeVar("_Number", int, Any)
 _MASK = (1 << 64) - 1
 
 
@@ -10,13 +13,14 @@ def mix(seed: int, *parts: int) -> int:
 
     Source: the finaliser of SplitMix64 (Steele, Lea, Flood 2014), applied once per part.
     """
-    state = _finalise(seed)
+    state = splitmix64(seed)
     for part in parts:
-        state = _finalise(state ^ _finalise(part ^ 0x5851F42D4C957F2D))
+        state = splitmix64(state ^ splitmix64(part ^ 0x5851F42D4C957F2D))
     return state >> 1
 
 
-def _finalise(value: int) -> int:
+def splitmix64(value: _Number) -> _Number:
+    """The finaliser of SplitMix64: of one number, or of each of an array of 64 unsigned bits."""
     value = (value + 0x9E3779B97F4A7C15) & _MASK
     value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK

@@ -87,15 +87,12 @@ class SoftTokenizer(Tokenizer, Protocol):
 class AcousticTokenizer(SoftTokenizer, Protocol):
     """A tokenizer that also says what its frames sound like, whatever it calls them."""
 
-    def acoustics(self, audio: Audio) -> Embedding:
-        """Numbers of deviation 1, of each token frame; how far they are apart is how unlike frames sound.
-
-        None of them (dim 0) if it cannot say.
-        """
-        ...
-
     def beliefs_and_acoustics(self, audio: Audio) -> tuple[Embedding, Embedding]:
-        """`SoftTokenizer.log_probabilities` and `acoustics` of one hearing, which costs less than two."""
+        """`SoftTokenizer.log_probabilities`, and what each token frame sounds like, of one hearing.
+
+        The latter are numbers of deviation 1; how far they are apart is how unlike frames sound. None of them (dim 0)
+        if it cannot say.
+        """
         ...
 
 

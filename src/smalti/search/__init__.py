@@ -2,9 +2,9 @@
 
 from smalti.search.building import IndexReport, add_to_index, remove_from_index
 from smalti.search.contents import Contents, IndexSettings, is_index, load_contents, verify_index
+from smalti.search.entries import Entry
 from smalti.search.hits import Hit
 from smalti.search.nearest import SearchSettings
-from smalti.search.passages import Entry
 from smalti.search.posteriors import SoftTokens
 from smalti.search.query import SearchIndex, query_string, rank, search
 from smalti.search.ranking import SecondScore, shared_time, string_distances

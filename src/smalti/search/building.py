@@ -27,19 +27,12 @@ from smalti.search.contents import (
     load_contents,
     save_contents,
 )
-from smalti.search.holds import sounding
+from smalti.search.entries import Entry, Heard
+from smalti.search.holds import sounding_alone
 from smalti.search.likeness import moments
-from smalti.search.passages import (
-    PASSAGES,
-    POSTERIORS,
-    RECORDINGS,
-    SOUNDS,
-    Entry,
-    Heard,
-    Passages,
-    read_passages,
-)
-from smalti.search.posteriors import SoftTokens, in_bytes, quantised
+from smalti.search.passage_files import PASSAGES, POSTERIORS, RECORDINGS, SOUNDS, read_passages
+from smalti.search.passages import Passages
+from smalti.search.posteriors import SoftTokens, quantised
 from smalti.search.segments import MOST_PASSAGES, segment_name, write_segment
 from smalti.search.staging import read_staged, stage
 from smalti.search.strings import collapse, require_codebook
@@ -163,8 +156,7 @@ def _string(entry: Entry, sound: Tokens | SoftTokens, spec: TokenSpec, settings:
     posteriors = quantised(sound.log_probabilities)
     if sound.acoustics is None:
         return Heard(entry, string, seconds, posteriors)
-    ((begin, end),) = sounding(posteriors, np.array([len(posteriors)])).tolist()
-    return Heard(entry, string, seconds, posteriors, in_bytes(moments(sound.acoustics[begin:end])))
+    return Heard(entry, string, seconds, posteriors, moments(sound.acoustics[sounding_alone(posteriors)]))
 
 
 def _with_staged(folder: Path, contents: Contents) -> Contents:

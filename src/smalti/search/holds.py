@@ -30,3 +30,8 @@ def sounding(
     found[:, 0], found[:, 1] = ends - counts, ends - counts + (counts > 0)
     found[owner[::-1], 0], found[owner, 1] = changes[::-1], changes + 2
     return found
+
+
+def sounding_alone(rows: Shaped[np.ndarray, "frame vocab"]) -> slice:
+    """The same of one recording."""
+    return slice(*sounding(rows, np.array([len(rows)]))[0].tolist())

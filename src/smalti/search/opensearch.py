@@ -17,9 +17,10 @@ import numpy as np
 
 from smalti.core import SpecError, StoreError, Tokens, TokenSpec
 from smalti.search.contents import IndexSettings
+from smalti.search.entries import Entry
 from smalti.search.hits import Hit, hits
 from smalti.search.nearest import SearchSettings
-from smalti.search.passages import Entry, Passages
+from smalti.search.passages import Passages
 from smalti.search.posteriors import SoftTokens
 from smalti.search.query import SearchIndex, soft_query, string_of
 from smalti.search.strings import TokenString

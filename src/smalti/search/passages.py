@@ -10,10 +10,9 @@ A passage is a token string that is compared as one: a whole short recording, or
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,64 +20,13 @@ import pyarrow as pa
 import pyarrow.compute
 from jaxtyping import Bool, Int8, Int64, Shaped, UInt8, UInt64
 
+from smalti.search.entries import Entry, Heard
 from smalti.search.holds import sounding
-from smalti.search.likeness import MOMENTS
 from smalti.search.strings import TokenString, TokenStrings, as_text, spans, windows
+from smalti.search.tables import joined_passages, owned, passage_table, recording_table
 
-RECORDINGS, PASSAGES = "recordings.arrow", "passages.arrow"
-POSTERIORS, SOUNDS = "posteriors.bytes", "moments.bytes"
-_BATCH_ROWS = 4096
 _FEW = 4096  # passages of which texts, marks and names are remembered: making them costs as much as comparing them
-_FIELDS = (
-    ("path", pa.string()),
-    ("label", pa.string()),
-    ("digest", pa.string()),
-    ("seconds", pa.float64()),
-    ("windows", pa.int32()),
-)
-_SCHEMA = pa.schema([pa.field(*one) for one in (*_FIELDS, ("facts", pa.string()))])
 _compute: Any = pyarrow.compute
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A recording that an index holds or shall hold.
-
-    Attributes:
-        path: its name; an index holds it once.
-        label: what it is, if known.
-        digest: of its bytes, so that a changed recording is heard again.
-        facts: what else is known of it, such as its speaker.
-    """
-
-    path: str
-    label: str | None = None
-    digest: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def key(self) -> tuple[str, str | None, str, str]:
-        """Equal for what need not be indexed again."""
-        return self.path, self.label, self.digest, json.dumps(dict(self.facts), sort_keys=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A recording and what was heard in it.
-
-    Attributes:
-        entry: the recording.
-        string: all of its tokens.
-        seconds: its length.
-        posteriors: of every frame, see `smalti.search.posteriors`; None if they are not kept.
-        moments: what it sounds like, see `smalti.search.likeness`; None if that is not kept.
-    """
-
-    entry: Entry
-    string: TokenString
-    seconds: float
-    posteriors: UInt8[np.ndarray, "frame vocab"] | None = None
-    moments: Int8[np.ndarray, "moment dim"] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,41 +44,33 @@ class Passages:
     @classmethod
     def of(cls, heard: Iterable[Heard], *, vocab: int, window: int, hop: int) -> "Passages":
         """The passages of recordings."""
-        rows: list[dict[str, Any]] = []
-        owners: list[int] = []
-        pieces: list[TokenString] = []
         given = list(heard)
-        for one in given:
-            own = windows(one.string, size=window, hop=hop) if len(one.string) else []
-            owners += [len(rows)] * len(own)
-            pieces += own
-            rows.append(_row(one.entry, one.seconds, len(own)))
+        pieces = [windows(one.string, size=window, hop=hop) if len(one.string) else [] for one in given]
+        counts = [len(own) for own in pieces]
+        recordings = [(one.entry, one.seconds, count) for one, count in zip(given, counts, strict=True)]
+        owners = np.repeat(np.arange(len(given)), counts).tolist()
+        table = passage_table(owners, [piece for own in pieces for piece in own], vocab)
         posteriors = _end_to_end([one.posteriors for one in given if len(one.string)])
         sounds = _end_to_end([None if one.moments is None else one.moments[None] for one in given])
-        return cls(pa.Table.from_pylist(rows, schema=_SCHEMA), _table(owners, pieces, vocab), posteriors, sounds)
+        return cls(recording_table(recordings), table, posteriors, sounds)
 
     @classmethod
     def alone(cls, heard: Iterable[tuple[Entry, TokenString, float, int]], *, vocab: int) -> "Passages":
         """Single passages of recordings: string, seconds of the recording, and how many windows that has in all."""
         given = list(heard)
-        rows = [_row(entry, seconds, count) for entry, _, seconds, count in given]
+        recordings = recording_table([(entry, seconds, count) for entry, _, seconds, count in given])
         pieces = [string for _, string, _, _ in given]
-        return cls(pa.Table.from_pylist(rows, schema=_SCHEMA), _table(list(range(len(rows))), pieces, vocab))
+        return cls(recordings, passage_table(list(range(len(given))), pieces, vocab))
 
     @classmethod
     def joined(cls, parts: Sequence["Passages"]) -> "Passages":
         """All parts, end to end."""
         shifts = np.cumsum([0, *(part.recordings.num_rows for part in parts)])
-        kinds = [part.table.schema.field("durations").type for part in parts]
-        widest = kinds[int(np.argmax([kind.value_type.bit_width for kind in kinds]))]
-        tables = [
-            _owned(_with_durations(part.table, widest), part.owner + int(shift))
-            for part, shift in zip(parts, shifts, strict=False)
-        ]
+        tables = [owned(part.table, part.owner + int(shift)) for part, shift in zip(parts, shifts, strict=False)]
         recordings = pa.concat_tables([part.recordings for part in parts]).combine_chunks()
         posteriors = _end_to_end([part.posteriors for part in parts if len(part)])
         sounds = _end_to_end([part.moments for part in parts if part.recordings.num_rows])
-        return cls(recordings, pa.concat_tables(tables).combine_chunks(), posteriors, sounds)
+        return cls(recordings, joined_passages(tables), posteriors, sounds)
 
     def where(self, kept: Bool[np.ndarray, " recording"]) -> "Passages":
         """Some of the recordings, with their passages."""
@@ -139,7 +79,7 @@ class Passages:
         numbers = np.cumsum(kept) - 1
         owner = numbers[table["recording"].to_numpy()]
         heard = self._heard_of(np.flatnonzero(kept))
-        return Passages(self.recordings.filter(pa.array(kept)), _owned(table, owner), *heard)
+        return Passages(self.recordings.filter(pa.array(kept)), owned(table, owner), *heard)
 
     def sorted(self) -> "Passages":
         """The same in order of path, so that equal contents are equal bytes."""
@@ -148,7 +88,7 @@ class Passages:
         rows = np.argsort(rank[self.owner], kind="stable")
         table = self.table.take(pa.array(rows))
         recordings = self.recordings.take(pa.array(order))
-        return Passages(recordings, _owned(table, rank[self.owner[rows]]), *self._heard_of(order))
+        return Passages(recordings, owned(table, rank[self.owner[rows]]), *self._heard_of(order))
 
     def latest(self) -> "Passages":
         """Of recordings with one path only the last."""
@@ -323,75 +263,7 @@ class Passages:
         return self.table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
 
 
-def passage_files(passages: Passages) -> dict[str, bytes]:
-    """Everything as files, by name; equal passages give equal bytes."""
-    files = {RECORDINGS: _bytes(passages.recordings), PASSAGES: _bytes(passages.table)}
-    numbers = {POSTERIORS: passages.posteriors, SOUNDS: passages.moments}
-    return files | {name: rows.tobytes() for name, rows in numbers.items() if rows is not None and rows.size}
-
-
-def read_passages(folder: Path) -> Passages:
-    """Read what `passage_files` gave, which must have been found whole; bytes stay on disk until needed."""
-    recordings, table = (_read(folder / name) for name in (RECORDINGS, PASSAGES))
-    posteriors = sounds = None
-    if (folder / POSTERIORS).exists():
-        rows = Passages(recordings, table).first_frames[-1]
-        posteriors = np.memmap(folder / POSTERIORS, np.uint8, mode="r").reshape(rows, -1)
-    if (folder / SOUNDS).exists():
-        sounds = np.memmap(folder / SOUNDS, np.int8, mode="r").reshape(recordings.num_rows, MOMENTS, -1)
-    return Passages(recordings, table, posteriors, sounds)
-
-
-def _bytes(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with pa.ipc.new_file(sink, table.schema, options=options) as file:
-        file.write_table(table.combine_chunks(), max_chunksize=_BATCH_ROWS)
-    return sink.getvalue().to_pybytes()
-
-
 def _end_to_end(parts: Sequence[np.ndarray | None]) -> Any:
     """All parts, if there are all."""
     known = [rows for rows in parts if rows is not None]
     return np.concatenate(known) if known and len(known) == len(parts) else None
-
-
-def _row(entry: Entry, seconds: float, count: int) -> dict[str, Any]:
-    path, label, digest, facts = entry.key
-    known = {"path": path, "label": label, "digest": digest, "facts": facts}
-    return {**known, "seconds": seconds, "windows": count}
-
-
-def _read(path: Path) -> pa.Table:
-    with pa.memory_map(str(path)) as source:
-        return pa.ipc.open_file(source).read_all().combine_chunks()
-
-
-def _table(owners: list[int], pieces: list[TokenString], vocab: int) -> pa.Table:
-    longest = max((int(one.durations.max()) for one in pieces), default=1)
-    ends = np.cumsum([0, *map(len, pieces)])
-    codes, durations = (
-        pa.ListArray.from_arrays(
-            pa.array(ends, pa.int32()), pa.array(np.concatenate([np.zeros(0, np.int64), *parts]).astype(kind))
-        )
-        for parts, kind in (
-            ([one.codes for one in pieces], _smallest(vocab - 1)),
-            ([one.durations for one in pieces], _smallest(longest)),
-        )
-    )
-    starts = pa.array([one.start for one in pieces], pa.int64())
-    columns = {"recording": pa.array(owners, pa.int32()), "start": starts}
-    return pa.table({**columns, "codes": codes, "durations": durations})
-
-
-def _with_durations(table: pa.Table, kind: pa.DataType) -> pa.Table:
-    """Parts whose longest runs differ hold durations in numbers of different width; joined, in the widest."""
-    return table.set_column(3, "durations", table["durations"].cast(kind))
-
-
-def _smallest(most: int) -> np.dtype[Any]:
-    return np.min_scalar_type(most)
-
-
-def _owned(table: pa.Table, owner: Int64[np.ndarray, " passage"]) -> pa.Table:
-    return table.set_column(0, "recording", pa.array(owner, pa.int32()))

@@ -2,21 +2,18 @@
 
 A byte is the negative logarithm in sixteenths: from 0, certain, to 255, a probability of 10⁻⁷ or less. At 50 frames a
 second and 64 codes that is 11.5 MB an hour, a tenth of the sound at 16 kHz.
-
-What it sounds like, where a tokenizer says that too, is kept in thirty-seconds: numbers of deviation 1 from -4 to 4.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int8, UInt8
+from jaxtyping import Float, UInt8
 
 from smalti.core import ParameterError, Tokens
 
 _STEPS = 16  # of a byte to a natural logarithm
 LOGARITHMS = -np.arange(256) / _STEPS  # that the bytes stand for
 PROBABILITIES = np.exp(LOGARITHMS)
-SCALE = 32  # of a byte to a deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +45,3 @@ class SoftTokens:
 def quantised(log_probabilities: Float[np.ndarray, "frame vocab"]) -> UInt8[np.ndarray, "frame vocab"]:
     """Logarithms as bytes, each at most half a step away, but for those below the smallest."""
     return np.clip(np.round(log_probabilities * -_STEPS), 0, 255).astype(np.uint8)
-
-
-def in_bytes(acoustics: Float[np.ndarray, "moment dim"]) -> Int8[np.ndarray, "moment dim"]:
-    """Acoustics as bytes, each at most half a step away, but for those beyond four deviations."""
-    return np.clip(np.round(acoustics * SCALE), -128, 127).astype(np.int8)

@@ -12,9 +12,9 @@ from jaxtyping import Int64
 
 from smalti.core import ParameterError, StoreError, Tokens, TokenSpec
 from smalti.search.contents import Contents, load_contents
+from smalti.search.entries import Entry
 from smalti.search.hits import Hit, hits
 from smalti.search.nearest import Ranked, SearchSettings, ranked
-from smalti.search.passages import Entry
 from smalti.search.places import Pile
 from smalti.search.posteriors import SoftTokens
 from smalti.search.ranking import SecondScore, shared_time

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float, Int64, Shaped, UInt64
 
+from smalti.config import splitmix64
 from smalti.search.engines import rapidfuzz
 from smalti.search.passages import Passages
 from smalti.search.strings import TokenString, TokenStrings
@@ -43,7 +44,7 @@ def shared_time(query: TokenString, found: Sequence[TokenString]) -> Float[np.nd
 def shared_pairs(query: TokenString, found: TokenString) -> int:
     """Pairs of neighbours that both have, each as often as both have it."""
     ours, theirs = (Counter(pairwise(one.codes.tolist())) for one in (query, found))
-    return (ours & theirs).total()
+    return sum(min(ours[pair], theirs[pair]) for pair in ours.keys() & theirs.keys())  # half the cost of ours & theirs
 
 
 def distances(
@@ -94,12 +95,6 @@ def tied(ordered: Shaped[np.ndarray, " row"]) -> Bool[np.ndarray, " row"]:
 
 
 def draws(seed: int, text: str, marks: UInt64[np.ndarray, " mark"]) -> UInt64[np.ndarray, " mark"]:
-    """A number for each mark, which marks, text and seed decide, and not the order they come in.
-
-    Source: Steele et al. 2014, "Fast splittable pseudorandom number generators", the mixing of SplitMix64.
-    """
+    """A number for each mark, which marks, text and seed decide, and not the order they come in."""
     asked = hashlib.blake2b(f"{seed}\0{text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    lots = marks ^ np.frombuffer(asked, "<u8").astype(np.uint64)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        lots = (lots ^ (lots >> np.uint64(shift))) * np.uint64(factor)
-    return lots ^ (lots >> np.uint64(31))
+    return splitmix64(marks ^ np.frombuffer(asked, "<u8").astype(np.uint64))

@@ -10,16 +10,18 @@ puts in front.
    where words do, and the better of two cuts would lose.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
-from smalti.search.holds import sounding
+from smalti.search.holds import sounding_alone
 from smalti.search.likeness import unlikeness
 from smalti.search.passages import Passages
 from smalti.search.places import Places
-from smalti.search.posteriors import LOGARITHMS, PROBABILITIES, SCALE
+from smalti.search.posteriors import LOGARITHMS, PROBABILITIES
 from smalti.search.ranking import aligned
 from smalti.search.soft import Pairs, pair_scores
 from smalti.search.strings import TokenString, spans
@@ -33,31 +35,39 @@ class _Stretches:
     """What of a query is held against what of some passages of a segment.
 
     Attributes:
-        passages, rows: of the segment, and which of them.
+        passages: of the segment.
+        at: which of all places that are asked about.
+        rows: of the segment.
         first, count: of the tokens of the query's string.
         begins, tokens: where those of theirs begin among the tokens of all passages, and how many they are.
         frame: of its recording at which each of theirs begins.
-        cut: which of them are not whole recordings.
+        cut: those that are not whole recordings.
     """
 
     passages: Passages
+    at: Int64[np.ndarray, " pair"]
     rows: Int64[np.ndarray, " pair"]
     first: Int64[np.ndarray, " pair"]
     count: Int64[np.ndarray, " pair"]
     begins: Int64[np.ndarray, " pair"]
     tokens: Int64[np.ndarray, " pair"]
     frame: Int64[np.ndarray, " pair"]
-    cut: Int64[np.ndarray, " cut"]
+    cut: Bool[np.ndarray, " pair"]
+
+    def taken(self, asked: Bool[np.ndarray, " place"]) -> "_Stretches":
+        """Those of some of all places."""
+        kept = asked[self.at]
+        rest = (self.at, self.rows, self.first, self.count, self.begins, self.tokens, self.frame, self.cut)
+        return _Stretches(self.passages, *(each[kept] for each in rest))
 
     def sounding(self) -> Int64[np.ndarray, "pair 2"]:
         """First row of posteriors, and end, of theirs, without what is held at their ends."""
         passages, cut = self.passages, self.cut
         owner = passages.owner[self.rows]
-        if not len(cut):
+        if not cut.any():
             return passages.sounding(owner)
         found = np.zeros((len(owner), 2), np.int64)
-        whole = np.delete(np.arange(len(owner)), cut)
-        found[whole] = passages.sounding(owner[whole])
+        found[~cut] = passages.sounding(owner[~cut])
         spanned = zip(self.begins[cut].tolist(), self.tokens[cut].tolist(), strict=True)
         frames = [int(passages.durations[begin : begin + count].sum()) for begin, count in spanned]
         begins = passages.first_frames[owner[cut]] + self.frame[cut]
@@ -65,7 +75,7 @@ class _Stretches:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SoftQuery:
     """A query, and what was believed of each of its frames.
 
@@ -86,52 +96,47 @@ class SoftQuery:
         query, as it is for the edit distance. What is not among the best is given the worst of their answers to the
         other questions, of those whose strings are possible at all.
         """
-        found = self._beliefs(places, inside=inside)
-        best = np.flatnonzero(found >= np.sort(found)[-_BEST:].min(initial=np.inf))
-        more = self._more(places.taken(best), inside=inside)
+        parts = [self._stretches(*part, inside=inside) for part in places.by_segment()]
+        found = _asked(lambda part: pair_scores(self._theirs(part)), parts, len(places))
+        best = found >= np.sort(found)[-_BEST:].min(initial=np.inf)
+        more = self._more([part.taken(best) for part in parts if best[part.at].any()], len(places))[best]
         rest = np.full(len(found), more[np.isfinite(more)].min(initial=0))
         rest[best] = more
         return found + rest
 
-    def _more(self, places: Places, *, inside: bool) -> Float[np.ndarray, " place"]:
+    def _more(self, parts: Sequence[_Stretches], count: int) -> Float[np.ndarray, " place"]:
         """What the other questions add, as far as they can be answered."""
-        found = np.zeros(len(places))
-        if all(passages.posteriors is not None for passages, _, _ in places.by_segment()):
-            for passages, at, rows in places.by_segment():
-                found[at] = pair_scores(self._ours(self._stretches(passages, rows, inside=inside)))
-        apart = None if inside else self._unlikeness(places)
-        return found if apart is None else found - _SOUND * apart
-
-    def _unlikeness(self, places: Places) -> Float[np.ndarray, " place"] | None:
-        """How unlike some passages sound; None if that is not known, or one is a window of a longer recording."""
-        if self.acoustics is None:
-            return None
-        found = np.zeros(len(places))
-        ((begin, end),) = sounding(self.log_probabilities, np.array([len(self.log_probabilities)])).tolist()
-        for passages, at, rows in places.by_segment():
-            if passages.moments is None or passages.windowed[rows].any():
-                return None
-            kept = np.asarray(passages.moments)[passages.owner[rows]] / np.float32(SCALE)
-            found[at] = unlikeness(self.acoustics[begin:end], kept)
+        found = np.zeros(count)
+        if all(part.passages.posteriors is not None for part in parts):
+            found = _asked(lambda part: pair_scores(self._ours(part)), parts, count)
+        heard = all(part.passages.moments is not None and not part.cut.any() for part in parts)
+        if heard and self.acoustics is not None:
+            found -= _SOUND * _asked(self._unlikeness, parts, count)
         return found
 
-    def _beliefs(self, places: Places, *, inside: bool) -> Float[np.ndarray, " place"]:
-        found = np.zeros(len(places))
-        for passages, at, rows in places.by_segment():
-            found[at] = pair_scores(self._theirs(self._stretches(passages, rows, inside=inside)))
-        return found
+    def _unlikeness(self, part: _Stretches) -> Float[np.ndarray, " pair"]:
+        assert self.acoustics is not None and part.passages.moments is not None
+        theirs = np.asarray(part.passages.moments)[part.passages.owner[part.rows]]
+        return unlikeness(self.acoustics[self._own], theirs)
 
-    def _stretches(self, passages: Passages, rows: Int64[np.ndarray, " pair"], *, inside: bool) -> _Stretches:
+    @cached_property
+    def _own(self) -> slice:
+        """Its frames without what is held at its ends."""
+        return sounding_alone(self.log_probabilities)
+
+    def _stretches(
+        self, passages: Passages, at: Int64[np.ndarray, " pair"], rows: Int64[np.ndarray, " pair"], *, inside: bool
+    ) -> _Stretches:
         first, end = np.zeros(len(rows), np.int64), np.full(len(rows), len(self.string))
         begins, ends, frame = passages.ends[rows], passages.ends[rows + 1], passages.starts[rows]
-        cut = np.flatnonzero(np.ones(len(rows), bool) if inside else passages.windowed[rows])
-        for number in cut.tolist():
+        cut = np.ones(len(rows), bool) if inside else passages.windowed[rows]
+        for number in np.flatnonzero(cut).tolist():
             string = passages.string(int(rows[number]))
             ours, theirs = aligned(self.string.text, string.text)
             first[number], end[number] = ours.start, ours.stop
             ends[number], begins[number] = begins[number] + theirs.stop, begins[number] + theirs.start
             frame[number] = string.cut(theirs.start, theirs.stop).start
-        return _Stretches(passages, rows, first, end - first, begins, ends - begins, frame, cut)
+        return _Stretches(passages, at, rows, first, end - first, begins, ends - begins, frame, cut)
 
     def _theirs(self, stretches: _Stretches) -> Pairs:
         """Strings of passages, given what was believed of the query."""
@@ -161,10 +166,20 @@ class SoftQuery:
     def _sounding(self, stretches: _Stretches) -> Int64[np.ndarray, "pair 2"]:
         """First frame, and end, of what is held against each passage, without what is held at its ends."""
         given, count = self.log_probabilities, len(self.string)
-        found = np.repeat(sounding(given, np.array([len(given)])), len(stretches.rows), axis=0)
-        for number in stretches.cut[stretches.count[stretches.cut] < count].tolist():
+        found = np.tile([self._own.start, self._own.stop], (len(stretches.rows), 1))
+        for number in np.flatnonzero(stretches.cut & (stretches.count < count)).tolist():
             first = int(stretches.first[number])
             part = self.string.cut(first, first + int(stretches.count[number]))
-            beliefs = given[part.start : part.start + part.frames]
-            found[number] = part.start + sounding(beliefs, np.array([len(beliefs)]))[0]
+            own = sounding_alone(given[part.start : part.start + part.frames])
+            found[number] = part.start + own.start, part.start + own.stop
         return found
+
+
+def _asked(
+    question: Callable[[_Stretches], Float[np.ndarray, " _"]], parts: Sequence[_Stretches], count: int
+) -> Float[np.ndarray, " place"]:
+    """The answers of all parts, each where its places stand among all; 0 at those of no part."""
+    found = np.zeros(count)
+    for part in parts:
+        found[part.at] = question(part)
+    return found

@@ -12,7 +12,8 @@ from jaxtyping import Int64
 from smalti.core import StoreError, TokenSpec
 from smalti.search.contents import SEGMENTS, IndexSettings, Segment, damage_of, files_of
 from smalti.search.engines import tantivy
-from smalti.search.passages import Passages, passage_files, read_passages
+from smalti.search.passage_files import passage_files, read_passages
+from smalti.search.passages import Passages
 from smalti.search.strings import TokenString
 from smalti.search.terms import words
 from smalti.store import replace_folder, sha256

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from smalti.core import TokenSpec
 from smalti.search.contents import STAGED, IndexSettings
-from smalti.search.passages import Heard, Passages, passage_files, read_passages
+from smalti.search.entries import Heard
+from smalti.search.passage_files import passage_files, read_passages
+from smalti.search.passages import Passages
 from smalti.store import replace_folder
 from smalti.store.checksums import damaged, write_sums
 

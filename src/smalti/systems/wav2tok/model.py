@@ -89,17 +89,10 @@ class Wav2Tok:
         """
         return self._rows(audio, [found.vectors[0] for found in self._heard(audio)])
 
-    def acoustics(self, audio: Audio) -> Embedding:
-        """What each token frame sounds like, before anything was learnt; of speech cepstra and their slopes.
-
-        Raises:
-            SpecError: if the audio has another rate.
-        """
-        audio.require_rate(self.sample_rate, "this tokenizer")
-        return self._rows(audio, [self._sounds_of(self._parted(item.samples[0])) for item in audio.items()])
-
     def beliefs_and_acoustics(self, audio: Audio) -> tuple[Embedding, Embedding]:
-        """`log_probabilities` and `acoustics`, of frames that are computed once.
+        """`log_probabilities`, and what each token frame sounds like before anything was learnt.
+
+        The latter are of speech cepstra and their slopes; of other front ends nothing, dim 0.
 
         Raises:
             SpecError: if the audio has another rate.
