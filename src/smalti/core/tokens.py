@@ -87,8 +87,11 @@ class Tokens:
         self._refuse_codes_out_of_range()
 
     def _refuse_codes_out_of_range(self) -> None:
-        wrong = (self.codes < 0) | (self.codes >= self.spec.vocab)
-        if wrong.any():
+        if not self.codes.numel():
+            return
+        lowest, highest = (int(code) for code in self.codes.aminmax())
+        if lowest < 0 or highest >= self.spec.vocab:
+            wrong = (self.codes < 0) | (self.codes >= self.spec.vocab)
             row, codebook, frame = (int(i) for i in wrong.nonzero()[0])
             found = int(self.codes[row, codebook, frame])
             where = f"row {row}, codebook {codebook}, frame {frame}"

@@ -30,7 +30,8 @@ class Entry:
     @property
     def key(self) -> tuple[str, str | None, str, str]:
         """Equal for what need not be indexed again."""
-        return self.path, self.label, self.digest, json.dumps(dict(self.facts), sort_keys=True)
+        facts = json.dumps(dict(self.facts), sort_keys=True) if self.facts else "{}"
+        return self.path, self.label, self.digest, facts
 
 
 @dataclass(frozen=True, slots=True)

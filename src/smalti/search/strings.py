@@ -152,7 +152,9 @@ def windows(string: TokenString, *, size: int, hop: int) -> list[TokenString]:
         size: tokens of a window; the last one ends with the string, for a short one would be like everything.
         hop: tokens from the beginning of one to the next, at most.
     """
-    last = max(len(string) - size, 0)
+    if len(string) <= size:
+        return [string]
+    last = len(string) - size
     firsts = [*range(0, last, hop), last]
     begins = string.start + np.cumsum(np.concatenate([[0], string.durations]))
     pieces = ((slice(first, first + size), int(begins[first])) for first in firsts)
