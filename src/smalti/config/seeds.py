@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar
 
-_Number = TypeVar("_Number", int, Any)
+_Numbers = TypeVar("_Numbers")  # an int, or an array
 _MASK = (1 << 64) - 1
 
 
@@ -19,9 +19,10 @@ def mix(seed: int, *parts: int) -> int:
     return state >> 1
 
 
-def splitmix64(value: _Number) -> _Number:
+def splitmix64(value: _Numbers) -> _Numbers:
     """The finaliser of SplitMix64: of one number, or of each of an array of 64 unsigned bits."""
-    value = (value + 0x9E3779B97F4A7C15) & _MASK
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
-    return value ^ (value >> 31)
+    state: Any = value
+    state = (state + 0x9E3779B97F4A7C15) & _MASK
+    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+    return state ^ (state >> 31)
