@@ -22,7 +22,8 @@ _COLUMNS = (
 
 def recording_table(given: Sequence[tuple[Entry, float, int]]) -> pa.Table:
     """A row of each: the recording, its seconds, how many windows it has."""
-    rows = [(*entry.key[:3], seconds, count, entry.key[3]) for entry, seconds, count in given]
+    keys = [entry.key for entry, _, _ in given]
+    rows = [(*key[:3], seconds, count, key[3]) for key, (_, seconds, count) in zip(keys, given, strict=True)]
     names = [name for name, _ in _COLUMNS]
     return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows], schema=pa.schema(_COLUMNS))
 

@@ -12,14 +12,13 @@ from jaxtyping import Int64
 
 def words(codes: Int64[np.ndarray, " token"], *, n: int, vocab: int) -> str:
     """All n-grams of a string, in order; a string of fewer tokens is one shorter word."""
-    known = _names(vocab)
-    names = [known[code] for code in codes.tolist()]
+    width = len(f"{vocab - 1:x}")
+    names = [_name(code, width) for code in codes.tolist()]
     grams = zip(*(names[first:] for first in range(min(n, max(len(names), 1)))), strict=False)
     return " ".join(map("".join, grams))
 
 
-@lru_cache(maxsize=4)
-def _names(vocab: int) -> list[str]:
-    """Of each code; making one costs ten times as much as looking it up."""
-    width = len(f"{vocab - 1:x}")
-    return [f"{code:0{width}x}" for code in range(vocab)]
+@lru_cache(maxsize=1 << 16)
+def _name(code: int, width: int) -> str:
+    """Remembered: making one costs ten times as much as looking it up."""
+    return f"{code:0{width}x}"
