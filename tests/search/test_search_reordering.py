@@ -266,7 +266,7 @@ def test_ordering_leaves_what_it_was_given_as_it_was(tmp_path: Path) -> None:
     index, query = SearchIndex.open(tmp_path), SOUNDS["s02"]
     string = query_string([index], query)
     piles = [(one.passages, np.arange(len(one))) for one in index.segments]
-    found = nearest.by_distance(piles, string, SearchSettings())
+    found = nearest.by_distance(piles, string, 14, inside=False)
     first = nearest.nearest(found, 14, string, asked=5, second=shared_time, seed=0)
     scored = nearest.reordered(first, np.arange(5.0), string, seed=0)
     assert np.isnan(found.soft).all() and np.isnan(first.soft).all() and not found.second.any()

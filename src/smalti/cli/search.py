@@ -26,7 +26,7 @@ def search(
     candidates: Annotated[int, typer.Option(help="Passages compared in full; more is slower and surer.", min=1)] = 1000,
     exhaustive: Annotated[bool, typer.Option("--exhaustive", help="Compare all passages: the truth, slowly.")] = False,
     inside: Annotated[bool, typer.Option("--inside", help="Look inside short recordings too.")] = False,
-    soft: Annotated[int, typer.Option(help="Nearest passages put in order by soft score; 0 for none.", min=0)] = 200,
+    soft: Annotated[int, typer.Option(help="Nearest passages put in order by soft score; 0 for none.", min=0)] = 400,
     seed: Annotated[int, typer.Option(help="Of the draw between equals.")] = 0,
     json: Json = False,
 ) -> None:

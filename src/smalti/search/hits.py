@@ -54,15 +54,15 @@ def hits(
     soft: SoftQuery | None = None,
 ) -> list[Hit]:
     """The nearest places of some passages' rows, no two of them overlapping."""
-    everything = by_distance(piles, query, settings)
     scores: Float[np.ndarray, " first"] | None = None
     asked, seed = settings.soft if soft else 0, settings.seed
-    most = max(settings.top, asked)
+    most, count = max(settings.top, asked), sum(len(rows) for _, rows in piles)
     while True:  # overlapping windows give one hit together: then more of them must be ranked
-        found = nearest(everything, most, query, asked=asked, second=second, seed=seed)
+        found = by_distance(piles, query, most, inside=settings.inside)
+        found = nearest(found, most, query, asked=asked, second=second, seed=seed)
         scores = soft_scores(found, soft, asked, inside=settings.inside) if scores is None else scores
         given = _apart(reordered(found, scores, query, seed=seed), query, spec, settings)
-        if len(given) == settings.top or len(found) == len(everything):
+        if len(given) == settings.top or len(found) == count:
             return given
         most *= 4
 
@@ -106,7 +106,7 @@ def _hit(
         score=1 - distance,
         soft_score=None if math.isnan(soft) else soft,
         edit_distance=round(distance * max(len(found), len(query))),
-        shared_ngrams=shared_pairs(query, found),
+        shared_ngrams=shared_pairs(query.text, found.text),
         tokens=len(found),
         query_tokens=len(query),
     )

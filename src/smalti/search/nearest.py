@@ -30,7 +30,7 @@ class SearchSettings:
     candidates: int = 1000
     exhaustive: bool = False
     inside: bool = False
-    soft: int = 200
+    soft: int = 400
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -77,19 +77,20 @@ def ranked(
     soft: SoftQuery | None = None,
 ) -> Ranked:
     """Rows of some passages in the order of their nearness to a query."""
-    found = by_distance(piles, query, settings)
+    found = by_distance(piles, query, sum(len(rows) for _, rows in piles), inside=settings.inside)
     asked = settings.soft if soft else 0
     found = nearest(found, len(found), query, asked=asked, second=second, seed=settings.seed)
     return reordered(found, soft_scores(found, soft, asked, inside=settings.inside), query, seed=settings.seed)
 
 
-def by_distance(piles: Sequence[Pile], query: TokenString, settings: SearchSettings) -> Ranked:
-    """Rows of some passages in the order of their edit distance, ties in that of the rows."""
+def by_distance(piles: Sequence[Pile], query: TokenString, most: int, *, inside: bool) -> Ranked:
+    """The nearest `most` rows of some passages, and some that are farther; ties in the order of the rows."""
     places = Places.of(piles)
-    parts = [distances(query.text, passages, rows, inside=settings.inside) for passages, rows in piles]
+    parts = [distances(query.text, passages, rows, inside=inside, most=most) for passages, rows in piles]
     distance = np.concatenate([np.zeros(0), *parts])
     found = Ranked(places, distance, np.zeros(len(places)), np.full(len(places), np.nan))
-    return found.taken(np.argsort(distance, kind="stable"))
+    order = np.argsort(distance, kind="stable")
+    return found.taken(order[: np.count_nonzero(np.isfinite(distance))])
 
 
 def nearest(found: Ranked, most: int, query: TokenString, *, asked: int, second: SecondScore, seed: int) -> Ranked:

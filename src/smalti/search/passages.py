@@ -237,8 +237,7 @@ class Passages:
         return self._marks_of(np.arange(len(self)))
 
     def _texts_of(self, rows: Int64[np.ndarray, " chosen"]) -> list[str]:
-        text, begins, ends = self._text, self.ends[rows].tolist(), self.ends[rows + 1].tolist()
-        return [text[begin:end] for begin, end in zip(begins, ends, strict=True)]
+        return list(map(self._text.__getitem__, map(slice, self.ends[rows].tolist(), self.ends[rows + 1].tolist())))
 
     def _marks_of(self, rows: Int64[np.ndarray, " chosen"]) -> UInt64[np.ndarray, " chosen"]:
         paths = self._columns[0].take(pa.array(self.owner[rows])).to_pylist()

@@ -58,6 +58,8 @@ class Places:
 
     def marks(self) -> UInt64[np.ndarray, " place"]:
         """A number of each, which its path and first frame decide."""
+        if len(self.segments) == 1:
+            return self.segments[0].marks(self.row)
         found = np.zeros(len(self), np.uint64)
         for passages, at, rows in self.by_segment():
             found[at] = passages.marks(rows)

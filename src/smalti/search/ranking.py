@@ -6,6 +6,7 @@ Short strings tie often. What comes first in a file must not decide: that would 
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
@@ -16,6 +17,8 @@ from smalti.config import splitmix64
 from smalti.search.engines import rapidfuzz
 from smalti.search.passages import Passages
 from smalti.search.strings import TokenString, TokenStrings
+
+_ROUNDING = 1e-9  # of a bound
 
 
 @runtime_checkable
@@ -41,16 +44,26 @@ def shared_time(query: TokenString, found: Sequence[TokenString]) -> Float[np.nd
     return np.minimum(theirs, ours).sum(axis=1) / longer
 
 
-def shared_pairs(query: TokenString, found: TokenString) -> int:
-    """Pairs of neighbours that both have, each as often as both have it."""
-    ours, theirs = (Counter(pairwise(one.codes.tolist())) for one in (query, found))
-    return sum(min(ours[pair], theirs[pair]) for pair in ours.keys() & theirs.keys())  # half the cost of ours & theirs
+def shared_pairs(query: str, found: str) -> int:
+    """Pairs of neighbours that both strings have, each as often as both have it."""
+    left, shared = _pairs(query).copy(), 0
+    for pair in pairwise(found):
+        if left.get(pair, 0):
+            left[pair] -= 1
+            shared += 1
+    return shared
+
+
+@lru_cache(maxsize=64)
+def _pairs(query: str) -> dict[tuple[str, str], int]:
+    """How often each comes. Remembered, for one query is held against all that is found."""
+    return dict(Counter(pairwise(query)))
 
 
 def distances(
-    query: str, passages: Passages, rows: Int64[np.ndarray, " row"], *, inside: bool
+    query: str, passages: Passages, rows: Int64[np.ndarray, " row"], *, inside: bool, most: int
 ) -> Float[np.ndarray, " row"]:
-    """How far passages are from the query, 0 (equal) to 1 (nothing in common).
+    """How far passages are from the query, 0 (equal) to 1 (nothing in common); infinite, if `most` others are nearer.
 
     Edits divided by the longer one's tokens. A whole recording is compared as a whole; a window of a longer recording,
     or any passage if `inside`, by its stretch that is most like the query. One scale for both, for they are ranked
@@ -59,13 +72,41 @@ def distances(
     found = np.zeros(len(rows), np.float64)
     parts = np.ones(len(rows), bool) if inside else passages.windowed[rows]
     if parts.any():
-        edits = rapidfuzz().distance.Levenshtein.normalized_distance
-        texts = passages.texts(rows[parts])
-        cuts = ((text, *aligned(query, text)) for text in texts)
-        found[parts] = [edits(query[ours], text[theirs]) for text, ours, theirs in cuts]
+        found[parts] = _part_distances(query, passages.texts(rows[parts]), most)
     if not parts.all():
         found[~parts] = string_distances(query, passages.texts(rows[~parts]))
     return found
+
+
+def _part_distances(query: str, texts: Sequence[str], most: int) -> Float[np.ndarray, " text"]:
+    """Of each text's stretch that is most like the query; of the nearest `most` and what ties with the last of them.
+
+    The longest common subsequence of two stretches says how few edits they may be apart. That is known of all texts at
+    a fifth of the cost of their stretches, or less where some are near; stretches are looked for only in the rest.
+    """
+    found = np.full(len(texts), np.inf)
+
+    def measure(numbers: Int64[np.ndarray, " some"]) -> float:
+        found[numbers] = [_part_distance(query, texts[number]) for number in numbers.tolist()]
+        return found[numbers].max(initial=0)
+
+    least = _least_distances(query, texts, measure(np.arange(len(texts))[:most]))
+    order = np.argsort(least, kind="stable")
+    farthest = measure(order[:most])
+    measure(order[most : np.searchsorted(least[order], farthest, side="right")])
+    return found
+
+
+def _least_distances(query: str, texts: Sequence[str], wanted: float) -> Float[np.ndarray, " text"]:
+    """What the distances of the most alike stretches are not below; 1 where that is more than wanted."""
+    fuzz, cutoff = rapidfuzz(), max(0.0, 100 * (1 - wanted - _ROUNDING))
+    ratios = fuzz.process.cdist([query], texts, scorer=fuzz.fuzz.partial_ratio, dtype=np.float64, score_cutoff=cutoff)
+    return 1 - ratios[0] / 100 - _ROUNDING
+
+
+def _part_distance(query: str, text: str) -> float:
+    ours, theirs = aligned(query, text)
+    return rapidfuzz().distance.Levenshtein.normalized_distance(query[ours], text[theirs])
 
 
 def string_distances(query: str, texts: Sequence[str]) -> Float[np.ndarray, " text"]:

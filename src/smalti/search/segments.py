@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +98,10 @@ def _write_terms(folder: Path, passages: Passages, *, vocab: int, triples: bool)
     for name in fields:
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
     writer = engine.Index(builder.build(), path=str(folder)).writer(heap_size=_HEAP, num_threads=1)
-    for row in range(len(passages)):
+    for row, (begin, end) in enumerate(pairwise(passages.ends.tolist())):
         document = engine.Document()
         document.add_unsigned(_ID, row)
-        codes = passages.string(row).codes
+        codes = passages.codes[begin:end]
         for name, n in fields.items():
             document.add_text(name, words(codes, n=n, vocab=vocab))
         writer.add_document(document)

@@ -133,7 +133,8 @@ def _logs_of_sums(
 
 def _plain(row: _Row, values: Float[np.ndarray, " more"]) -> tuple[np.ndarray, np.ndarray]:
     def meet(frame: int, slots: np.ndarray) -> None:
-        slots *= values[frame:].take(row.places[: len(slots)])
+        # no place is outside; to make sure takes longer
+        slots *= values[frame:].take(row.places[: len(slots)], mode="clip")
 
     return _sure(_forward(row, meet))
 

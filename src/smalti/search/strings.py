@@ -163,10 +163,11 @@ def windows(string: TokenString, *, size: int, hop: int) -> list[TokenString]:
 
 def joined(codes: Int64[np.ndarray, " frame"]) -> TokenString:
     """Codes of frames as a string: runs of equal ones become one token."""
-    begins = np.ones(len(codes), bool)
-    begins[1:] = codes[1:] != codes[:-1]
-    starts = np.flatnonzero(begins)
-    return TokenString(codes[starts], np.concatenate([starts[1:], [len(codes)]])[: len(starts)] - starts)
+    edges = np.ones(len(codes) + 1, bool)  # before each frame, and behind the last
+    np.not_equal(codes[1:], codes[:-1], out=edges[1:-1])
+    places = edges.nonzero()[0]
+    starts = places[:-1]
+    return TokenString(codes[starts], places[1:] - starts)
 
 
 def as_text(codes: Shaped[np.ndarray, " token"]) -> str:

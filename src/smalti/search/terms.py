@@ -5,20 +5,23 @@ every text engine with a whitespace analyser.
 """
 
 from functools import lru_cache
+from operator import add
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Integer
 
 
-def words(codes: Int64[np.ndarray, " token"], *, n: int, vocab: int) -> str:
+def words(codes: Integer[np.ndarray, " token"], *, n: int, vocab: int) -> str:
     """All n-grams of a string, in order; a string of fewer tokens is one shorter word."""
+    names = list(map(_names(vocab).__getitem__, codes.tolist()))
+    grams = names
+    for first in range(1, min(n, len(names))):
+        grams = list(map(add, grams, names[first:]))
+    return " ".join(grams)
+
+
+@lru_cache(maxsize=4)
+def _names(vocab: int) -> list[str]:
+    """Of every code. Remembered: making one costs ten times as much as looking it up."""
     width = len(f"{vocab - 1:x}")
-    names = [_name(code, width) for code in codes.tolist()]
-    grams = zip(*(names[first:] for first in range(min(n, max(len(names), 1)))), strict=False)
-    return " ".join(map("".join, grams))
-
-
-@lru_cache(maxsize=1 << 16)
-def _name(code: int, width: int) -> str:
-    """Remembered: making one costs ten times as much as looking it up."""
-    return f"{code:0{width}x}"
+    return [f"{code:0{width}x}" for code in range(vocab)]
