@@ -92,10 +92,11 @@ def _hit(
     inside: bool,
 ) -> Hit:
     distance, soft = scores
-    found, owner = passages.string(row), passages.owner.item(row)
+    found, owner, asked = passages.string(row), passages.owner.item(row), query.text
+    text = found.text
     if inside or passages.windowed[row]:
-        ours, theirs = aligned(query.text, found.text)
-        query, found = query.cut(ours.start, ours.stop), found.cut(theirs.start, theirs.stop)
+        ours, theirs = aligned(asked, text)
+        asked, text, found = asked[ours], text[theirs], found.cut(theirs.start, theirs.stop)
     path, label, seconds = passages.told(owner)
     frame = spec.hop / spec.sample_rate
     return Hit(
@@ -105,8 +106,8 @@ def _hit(
         end=min((found.start + found.frames) * frame, seconds),
         score=1 - distance,
         soft_score=None if math.isnan(soft) else soft,
-        edit_distance=round(distance * max(len(found), len(query))),
-        shared_ngrams=shared_pairs(query.text, found.text),
-        tokens=len(found),
-        query_tokens=len(query),
+        edit_distance=round(distance * max(len(text), len(asked))),
+        shared_ngrams=shared_pairs(asked, text),
+        tokens=len(text),
+        query_tokens=len(asked),
     )
