@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from heapq import heappush, heappushpop
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
@@ -84,16 +85,16 @@ def _part_distances(query: str, texts: Sequence[str], most: int) -> Float[np.nda
     The longest common subsequence of two stretches says how few edits they may be apart. That is known of all texts at
     a fifth of the cost of their stretches, or less where some are near; stretches are looked for only in the rest.
     """
-    found = np.full(len(texts), np.inf)
-
-    def measure(numbers: Int64[np.ndarray, " some"]) -> float:
-        found[numbers] = [_part_distance(query, texts[number]) for number in numbers.tolist()]
-        return found[numbers].max(initial=0)
-
-    least = _least_distances(query, texts, measure(np.arange(len(texts))[:most]))
+    found, farthest = np.full(len(texts), np.inf), list[float]()  # of the nearest so far, negated, as a heap
+    found[:most] = [_part_distance(query, text) for text in texts[:most]]
+    least = _least_distances(query, texts, found[:most].max())
     order = np.argsort(least, kind="stable")
-    farthest = measure(order[:most])
-    measure(order[most : np.searchsorted(least[order], farthest, side="right")])
+    for number, bound in zip(order.tolist(), least[order].tolist(), strict=True):
+        if len(farthest) == most and bound > -farthest[0]:
+            break
+        if number >= most:
+            found[number] = _part_distance(query, texts[number])
+        (heappushpop if len(farthest) == most else heappush)(farthest, -found.item(number))
     return found
 
 
