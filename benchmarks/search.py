@@ -96,8 +96,9 @@ def build(folder: Path, roots: Strings, generator: np.random.Generator) -> None:
     print(f"  built {len(entries):,} sequences in {taken:.1f} CPU s, {size / 1e6:.1f} MB")
 
 
-def timed(work: Callable[[np.ndarray], Sequence[Hit]], queries: Strings) -> tuple[list[Sequence[Hit]], float]:
+def timed(work: Callable[[Tokens], Sequence[Hit]], strings: Strings) -> tuple[list[Sequence[Hit]], float]:
     """Hits of every query, and the mean of CPU milliseconds that one takes."""
+    queries = [tokens(string) for string in strings]
     work(queries[0])
     hits: list[Sequence[Hit]] = []
     taken: list[float] = []
@@ -129,11 +130,11 @@ def measure(folder: Path, *, truths: int) -> None:
         if truths:
             print(f"  {name}, all by rapidfuzz alone: {plain(index, queries[:20], inside=inside):.0f} ms")
             everything = SearchSettings(exhaustive=True, inside=inside)
-            true, ms = timed(lambda query, own=everything: search(index, tokens(query), own), queries[:truths])
+            true, ms = timed(lambda query, own=everything: search(index, query, own), queries[:truths])
             print(f"  {name}, all: {ms:.0f} ms, family {family(true, labels):.3f}")
         for candidates in (200, 1000):
             some = SearchSettings(candidates=candidates, inside=inside)
-            hits, ms = timed(lambda query, own=some: search(index, tokens(query), own), queries)
+            hits, ms = timed(lambda query, own=some: search(index, query, own), queries)
             found = f"recall@10 {recall(hits, true):.3f}, " if truths else ""
             print(f"  {name}, {candidates} candidates: {ms:.2f} ms, {found}family {family(hits, labels):.3f}")
     print(f"  {resident():.0f} MB resident at most")

@@ -86,8 +86,7 @@ def ranked(
 def by_distance(piles: Sequence[Pile], query: TokenString, most: int, *, inside: bool) -> Ranked:
     """The nearest `most` rows of some passages, and some that are farther; ties in the order of the rows."""
     places = Places.of(piles)
-    parts = [distances(query.text, passages, rows, inside=inside, most=most) for passages, rows in piles]
-    distance = np.concatenate([np.zeros(0), *parts])
+    distance = distances(query.text, piles, inside=inside, most=most)
     found = Ranked(places, distance, np.zeros(len(places)), np.full(len(places), np.nan))
     order = np.argsort(distance, kind="stable")
     return found.taken(order[: np.count_nonzero(np.isfinite(distance))])

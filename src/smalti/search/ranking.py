@@ -8,18 +8,19 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from heapq import heappush, heappushpop
-from itertools import pairwise
+from itertools import chain, compress, pairwise
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64, Shaped, UInt64
+from jaxtyping import Bool, Float, Shaped, UInt64
 
 from smalti.config import splitmix64
 from smalti.search.engines import rapidfuzz
-from smalti.search.passages import Passages
+from smalti.search.places import Pile
 from smalti.search.strings import TokenString, TokenStrings
 
 _ROUNDING = 1e-9  # of a bound
+_EARLY = 10  # passages of each segment that share most with a query: measured first, they say how near is near
 
 
 @runtime_checkable
@@ -61,40 +62,50 @@ def _pairs(query: str) -> dict[tuple[str, str], int]:
     return dict(Counter(pairwise(query)))
 
 
-def distances(
-    query: str, passages: Passages, rows: Int64[np.ndarray, " row"], *, inside: bool, most: int
-) -> Float[np.ndarray, " row"]:
+def distances(query: str, piles: Sequence[Pile], *, inside: bool, most: int) -> Float[np.ndarray, " place"]:
     """How far passages are from the query, 0 (equal) to 1 (nothing in common); infinite, if `most` others are nearer.
 
     Edits divided by the longer one's tokens. A whole recording is compared as a whole; a window of a longer recording,
     or any passage if `inside`, by its stretch that is most like the query. One scale for both, for they are ranked
     together: the looser one would win.
     """
-    found = np.zeros(len(rows), np.float64)
-    parts = np.ones(len(rows), bool) if inside else passages.windowed[rows]
+    texts = list(chain.from_iterable(passages.texts(rows) for passages, rows in piles))
+    parts = np.concatenate([np.zeros(0, bool), *(passages.windowed[rows] | inside for passages, rows in piles)])
+    found = np.zeros(len(texts))
     if parts.any():
-        found[parts] = _part_distances(query, passages.texts(rows[parts]), most)
+        early = np.concatenate([np.arange(len(rows)) < _EARLY for _, rows in piles])[parts]
+        found[parts] = _part_distances(query, _taken(texts, parts), np.flatnonzero(early).tolist(), most)
     if not parts.all():
-        found[~parts] = string_distances(query, passages.texts(rows[~parts]))
+        found[~parts] = string_distances(query, _taken(texts, ~parts))
     return found
 
 
-def _part_distances(query: str, texts: Sequence[str], most: int) -> Float[np.ndarray, " text"]:
+def _part_distances(query: str, texts: Sequence[str], first: Sequence[int], most: int) -> Float[np.ndarray, " text"]:
     """Of each text's stretch that is most like the query; of the nearest `most` and what ties with the last of them.
 
     The longest common subsequence of two stretches says how few edits they may be apart. That is known of all texts at
     a fifth of the cost of their stretches, or less where some are near; stretches are looked for only in the rest.
+
+    Args:
+        first: texts that may well be near.
     """
-    found, farthest = np.full(len(texts), np.inf), list[float]()  # of the nearest so far, negated, as a heap
-    found[:most] = [_part_distance(query, text) for text in texts[:most]]
-    least = _least_distances(query, texts, found[:most].max())
-    order = np.argsort(least, kind="stable")
-    for number, bound in zip(order.tolist(), least[order].tolist(), strict=True):
-        if len(farthest) == most and bound > -farthest[0]:
+    found, nearest = np.full(len(texts), np.inf), list[float]()  # these negated, as a heap
+
+    def measure(number: int) -> None:
+        found[number] = distance = _part_distance(query, texts[number])
+        (heappushpop if len(nearest) == most else heappush)(nearest, -distance)
+
+    def farthest() -> float:
+        return -nearest[0] if len(nearest) == most else np.inf
+
+    for number in first:
+        measure(number)
+    least = _least_distances(query, texts, farthest())
+    for number in np.argsort(least, kind="stable").tolist():
+        if least[number] > farthest():
             break
-        if number >= most:
-            found[number] = _part_distance(query, texts[number])
-        (heappushpop if len(farthest) == most else heappush)(farthest, -found.item(number))
+        if np.isinf(found[number]):
+            measure(number)
     return found
 
 
@@ -103,6 +114,10 @@ def _least_distances(query: str, texts: Sequence[str], wanted: float) -> Float[n
     fuzz, cutoff = rapidfuzz(), max(0.0, 100 * (1 - wanted - _ROUNDING))
     ratios = fuzz.process.cdist([query], texts, scorer=fuzz.fuzz.partial_ratio, dtype=np.float64, score_cutoff=cutoff)
     return 1 - ratios[0] / 100 - _ROUNDING
+
+
+def _taken(texts: list[str], chosen: Bool[np.ndarray, " text"]) -> list[str]:
+    return texts if chosen.all() else list(compress(texts, chosen.tolist()))
 
 
 def _part_distance(query: str, text: str) -> float:
