@@ -4,6 +4,7 @@ Short strings tie often. What comes first in a file must not decide: that would 
 """
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -89,24 +90,25 @@ def _part_distances(query: str, texts: Sequence[str], first: Sequence[int], most
     Args:
         first: texts that may well be near.
     """
-    found, nearest = np.full(len(texts), np.inf), list[float]()  # these negated, as a heap
+    found, nearest = [math.inf] * len(texts), list[float]()  # these negated, as a heap
 
     def measure(number: int) -> None:
         found[number] = distance = _part_distance(query, texts[number])
         (heappushpop if len(nearest) == most else heappush)(nearest, -distance)
 
     def farthest() -> float:
-        return -nearest[0] if len(nearest) == most else np.inf
+        return -nearest[0] if len(nearest) == most else math.inf
 
     for number in first:
         measure(number)
     least = _least_distances(query, texts, farthest())
-    for number in np.argsort(least, kind="stable").tolist():
-        if least[number] > farthest():
+    order = np.argsort(least, kind="stable")
+    for number, bound in zip(order.tolist(), least[order].tolist(), strict=True):
+        if bound > farthest():
             break
-        if np.isinf(found[number]):
+        if found[number] == math.inf:
             measure(number)
-    return found
+    return np.array(found)
 
 
 def _least_distances(query: str, texts: Sequence[str], wanted: float) -> Float[np.ndarray, " text"]:
