@@ -95,6 +95,14 @@ def test_an_excerpt_is_found_inside_a_short_recording_only_if_asked(index):
     assert whole.start == 0 and whole.score < 0.5
 
 
+def test_what_is_too_short_to_hold_the_query_is_compared_as_a_whole_even_inside(tmp_path):
+    query = np.arange(12)
+    indexed(tmp_path, {"crumb": query[3:5], "longer": np.concatenate([[30, 20], query[:10], [25, 31], [7] * 3])})
+    hits = search(SearchIndex.open(tmp_path), tokens(query), SearchSettings(inside=True))
+    assert [hit.path for hit in hits] == ["longer", "crumb"]
+    assert (hits[1].tokens, hits[1].query_tokens, hits[1].edit_distance) == (2, 12, 10)
+
+
 def test_ties_are_broken_by_time_in_common_and_then_drawn_not_by_order_in_a_file(tmp_path):
     codes = np.array([3, 8, 1, 30, 12, 7])
     long, short = np.repeat(codes, 5), np.repeat(codes, 2)

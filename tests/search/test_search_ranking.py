@@ -19,7 +19,7 @@ def passages_of(strings: list[TokenString]) -> Passages:
 
 
 def part_distance(query: str, text: str) -> float:
-    ours, theirs = aligned(query, text)
+    ours, theirs = aligned(query, text) if len(text) > len(query) else (slice(None), slice(None))
     return float(string_distances(query[ours], [text[theirs]])[0])
 
 

@@ -94,7 +94,7 @@ def _hit(
     distance, soft = scores
     found, owner, asked = passages.string(row), passages.owner.item(row), query.text
     text = found.text
-    if inside or passages.windowed[row]:
+    if passages.parted(np.array([row]), len(query), inside=inside).item():
         ours, theirs = aligned(asked, text)
         asked, text, found = asked[ours], text[theirs], found.cut(theirs.start, theirs.stop)
     path, label, seconds = passages.told(owner)

@@ -21,7 +21,8 @@ class SearchSettings:
         top: hits wanted.
         candidates: passages of each segment whose edit distance is computed.
         exhaustive: compute it of all, which is the truth that the candidates are held against.
-        inside: look for the query inside short recordings too, not only inside those of several windows.
+        inside: look for the query inside short recordings too, not only inside those of several windows; what is no
+            longer than the query cannot hold it, and is compared as a whole all the same.
         soft: nearest passages that are put in the order of their soft scores, if the tokenizer has such; 0 for none.
         seed: of the draw between equals.
     """

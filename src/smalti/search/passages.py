@@ -125,6 +125,11 @@ class Passages:
         """Whether a passage is one of several windows of its recording."""
         return self.recordings["windows"].to_numpy()[self.owner] > 1
 
+    def parted(self, rows: Int64[np.ndarray, " chosen"], tokens: int, *, inside: bool) -> Bool[np.ndarray, " chosen"]:
+        """Inside which passages a query of so many tokens is looked for: windows, and what is longer than it."""
+        found = self.windowed[rows]
+        return found | (self.ends[rows + 1] - self.ends[rows] > tokens) if inside else found
+
     @cached_property
     def first_frames(self) -> Int64[np.ndarray, " end"]:
         """Row of `posteriors` at which each recording begins, and the end of the last."""

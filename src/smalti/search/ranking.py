@@ -67,11 +67,12 @@ def distances(query: str, piles: Sequence[Pile], *, inside: bool, most: int) -> 
     """How far passages are from the query, 0 (equal) to 1 (nothing in common); infinite, if `most` others are nearer.
 
     Edits divided by the longer one's tokens. A whole recording is compared as a whole; a window of a longer recording,
-    or any passage if `inside`, by its stretch that is most like the query. One scale for both, for they are ranked
-    together: the looser one would win.
+    or with `inside` any passage longer than the query, by its stretch that is most like the query. One scale for both,
+    for they are ranked together: the looser one would win.
     """
     texts = list(chain.from_iterable(passages.texts(rows) for passages, rows in piles))
-    parts = np.concatenate([np.zeros(0, bool), *(passages.windowed[rows] | inside for passages, rows in piles)])
+    cut = [passages.parted(rows, len(query), inside=inside) for passages, rows in piles]
+    parts = np.concatenate([np.zeros(0, bool), *cut])
     found = np.zeros(len(texts))
     if parts.any():
         early = np.concatenate([np.arange(len(rows)) < _EARLY for _, rows in piles])[parts]

@@ -92,9 +92,9 @@ class SoftQuery:
     def scores(self, places: Places, *, inside: bool) -> Float[np.ndarray, " place"]:
         """Mean log-probability per frame of the strings of some passages, and of the query's own given theirs.
 
-        A window of a longer recording, or any passage if `inside`, is asked about its stretch that is most like the
-        query, as it is for the edit distance. What is not among the best is given the worst of their answers to the
-        other questions, of those whose strings are possible at all.
+        A window of a longer recording, or any passage longer than the query if `inside`, is asked about its stretch
+        that is most like the query, as it is for the edit distance. What is not among the best is given the worst of
+        their answers to the other questions, of those whose strings are possible at all.
         """
         parts = [self._stretches(*part, inside=inside) for part in places.by_segment()]
         found = _asked(lambda part: pair_scores(self._theirs(part)), parts, len(places))
@@ -129,7 +129,7 @@ class SoftQuery:
     ) -> _Stretches:
         first, end = np.zeros(len(rows), np.int64), np.full(len(rows), len(self.string))
         begins, ends, frame = passages.ends[rows], passages.ends[rows + 1], passages.starts[rows]
-        cut = np.ones(len(rows), bool) if inside else passages.windowed[rows]
+        cut = passages.parted(rows, len(self.string), inside=inside)
         for number in np.flatnonzero(cut).tolist():
             string = passages.string(int(rows[number]))
             ours, theirs = aligned(self.string.text, string.text)
