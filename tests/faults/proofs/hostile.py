@@ -528,6 +528,7 @@ PLANTS = [
         "the longest text",
         lambda monkeypatch: monkeypatch.setattr(texts, "_MOST_BYTES", 1 << 28),
         lambda folder: prove_s2(_sounds(folder), folder, only=["long.json"]),
+        slow=True,
     ),
     Plant(
         "S3",

@@ -302,6 +302,7 @@ PLANTS = [
         "holding a header against the file",
         lambda monkeypatch: monkeypatch.setattr(reading.chunks, "examine", lambda file, size: claims.Claims()),
         _own,
+        slow=True,
     ),
     Plant(
         "B2",
