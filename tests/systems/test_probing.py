@@ -89,6 +89,29 @@ def test_a_learnt_encoder_stands_beside_its_net_unlearnt_and_log_mel_and_is_hear
     }
 
 
+def test_order_tells_rising_from_falling_where_mean_and_deviation_cannot(tmp_path: Path):
+    rows, seconds = [], torch.arange(8000) / 8000
+    for speaker in range(8):
+        for label in ("rising", "falling"):
+            generator = torch.Generator().manual_seed(2 * speaker + (label == "rising"))
+            pitch = 300 * 2 ** (2 * seconds + 0.1 * speaker)
+            sound = 0.3 * torch.sin(2 * torch.pi * pitch.cumsum(0) / 8000) + 0.003 * torch.randn(
+                8000, generator=generator
+            )
+            soundfile.write(
+                tmp_path / f"{label}{speaker}.wav", sound.flip(0 if label == "falling" else []).numpy(), 8000
+            )
+            rows.append({"path": f"{label}{speaker}.wav", "label": label, "speaker": f"s{speaker}",
+                         "split": "test" if speaker % 2 else "train"})  # fmt: skip
+    Manifest.from_rows(rows, tmp_path).write(tmp_path / "manifest.csv")
+    accuracy = {
+        pool: evaluate_probe("log-mel", data=tmp_path / "manifest.csv", choices=ProbeChoices(pool=pool, settings=BRIEF))
+        for pool in ("mean+std", "mean+std+movement")
+    }
+    assert accuracy["mean+std"]["knn_accuracy"] < 0.8
+    assert accuracy["mean+std+movement"]["knn_accuracy"] == accuracy["mean+std+movement"]["linear_accuracy"] == 1.0
+
+
 def test_what_would_flatter_or_mean_nothing_is_refused(tones: Path, caplog: pytest.LogCaptureFixture):
     with pytest.raises(ParameterError, match="--train and --test"):
         asked(tones / "train.csv", None, None)

@@ -100,6 +100,7 @@ _MOVING = "Also ask for ramps and steps of each parameter, and for each label to
 _TOKENS = "Of the same recordings: copies are looked for in all of it."
 _SPLIT = "Rows to evaluate on, or all; by default the test rows if there are any, else all."
 _BY = "Column that the vectors are asked for, label if none is named; may be given again for others."
+_POOL = "Of the frames: mean+std, mean, max, mean+max; mean+std+movement hears order too."
 _GROUP = "Where recordings come from: never learnt from and asked about. If left out, a column like source_id, or path."
 
 
@@ -199,7 +200,7 @@ def probe(
     data: Annotated[Path | None, typer.Option(metavar="MANIFEST", help="Both in one: folds, splits or groups.")] = None,
     by: Annotated[str, typer.Option(metavar="COLUMN", help="Of the classes.")] = "label",
     group: Annotated[str | None, typer.Option(metavar="COLUMN", help=_GROUP)] = None,
-    pool: Annotated[str, typer.Option(help="Of the frames: mean+std, mean, max or mean+max.")] = "mean+std",
+    pool: Annotated[str, typer.Option(help=_POOL)] = "mean+std",
     layers: Annotated[str, typer.Option(help="last, all, or numbers such as 1,6,12.")] = "last",
     multi_label: Annotated[
         bool, typer.Option(help="Classes of a recording are parted by ; or , in its label.")

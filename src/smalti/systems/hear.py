@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from smalti.core import Audio, Embedding, Encoder
-from smalti.evaluate.pooling import Pool, pooled
+from smalti.evaluate.pooling import OwnPool, pooled
 from smalti.systems.registry import load_encoder
 
 
@@ -25,10 +25,10 @@ class HearModel(nn.Module):
         timestamp_embedding_size: numbers of a frame.
     """
 
-    def __init__(self, encoder: Encoder, *, pool: Pool = "mean+std") -> None:
+    def __init__(self, encoder: Encoder, *, pool: OwnPool = "mean+std") -> None:
         super().__init__()
         self.encoder = encoder
-        self.pool: Pool = pool
+        self.pool: OwnPool = pool
         self._net = getattr(encoder, "net", None)  # where there is one, `to(device)` shall move it
         self.sample_rate = encoder.sample_rate
         self.timestamp_embedding_size = encoder.dim
@@ -40,7 +40,7 @@ class HearModel(nn.Module):
         return self.encoder.embed(Audio(audio, self.sample_rate, lengths))
 
 
-def load_model(model_file_path: str | Path, pool: Pool = "mean+std") -> HearModel:
+def load_model(model_file_path: str | Path, pool: OwnPool = "mean+std") -> HearModel:
     """Open an encoder by whatever name `smalti.systems.registry.load_encoder` takes.
 
     Args:

@@ -10,13 +10,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smalti.core import DataError, Encoder
-from smalti.evaluate.pooling import Pool, pooled
+from smalti.data.waveforms import evenly
+from smalti.evaluate.movement import Directions, FrameMoments
+from smalti.evaluate.pooling import MOVEMENT, Pool, pooled
 from smalti.evaluate.vectors import layer_embeddings
 from smalti.store import load_weights, save_weights, sha256
 from smalti.systems.sources import files
 from smalti.transcode.files import Progress
 
 _OWN = 0  # the encoder as it is, in place of a layer's number
+_SHOWN = 256  # most recordings that directions are learnt from
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,12 +31,14 @@ class Listener:
         fingerprint: of all that decides its frames.
         layers: counted from 1; none is the encoder as it is.
         pool: one vector of a recording's frames.
+        learns: positions of the recordings that directions of movement may be learnt from, without their classes.
     """
 
     encoder: Encoder
     fingerprint: str
     layers: tuple[int, ...]
     pool: Pool
+    learns: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,18 +83,31 @@ def hear(listener: Listener, paths: Sequence[Path], *, cache: Path | None, progr
 def _heard(listener: Listener, paths: Sequence[Path], progress: Progress) -> HeardRows:
     rate, failed, samples = listener.encoder.sample_rate, list[dict[str, str]](), 0
     rows, pooled_layers = list[int](), list[list[Tensor]]()
+    names = listener.layers or (_OWN,)
+    directions = _directions(listener, paths) if MOVEMENT in listener.pool else [None for _ in names]
     for row, sound, layers in layer_embeddings(listener.encoder, files(paths, rate, failed), listener.layers):
         rows.append(row)
         samples += sound.samples.shape[1]
-        pooled_layers.append([pooled(frames, listener.pool) for frames in layers])
+        pairs = zip(layers, directions, strict=True)
+        pooled_layers.append([pooled(frames, listener.pool, along) for frames, along in pairs])
         progress(row + 1, len(paths))
     if not rows:
         raise DataError("; ".join(one["reason"] for one in failed[:3]))
-    names = listener.layers or (_OWN,)
     columns: Mapping[int, Tensor] = {
         name: torch.stack([own[place] for own in pooled_layers]) for place, name in enumerate(names)
     }
     return HeardRows(rows, dict(columns), failed, samples / rate)
+
+
+def _directions(listener: Listener, paths: Sequence[Path]) -> list[Directions]:
+    """Of each layer, those of some recordings."""
+    chosen = [paths[row] for row in evenly(listener.learns, _SHOWN)]
+    moments = [FrameMoments() for _ in listener.layers or (_OWN,)]
+    sounds = files(chosen, listener.encoder.sample_rate, [])
+    for _, _, layers in layer_embeddings(listener.encoder, sounds, listener.layers):
+        for own, frames in zip(moments, layers, strict=True):
+            own.add(frames)
+    return [own.directions() for own in moments]
 
 
 def _kept(tensors: Mapping[str, Tensor]) -> HeardRows:
@@ -100,6 +118,8 @@ def _kept(tensors: Mapping[str, Tensor]) -> HeardRows:
 
 def _name(listener: Listener, paths: Sequence[Path]) -> str:
     digest = hashlib.sha256(f"{listener.fingerprint} {listener.layers} {listener.pool}".encode())
+    if MOVEMENT in listener.pool:
+        digest.update(f" {list(listener.learns)}".encode())
     for path in paths:
         digest.update(sha256(path).encode() if path.is_file() else b"-")
     return digest.hexdigest()

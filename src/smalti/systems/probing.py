@@ -1,6 +1,7 @@
 """How well an encoder's vectors tell classes, by the name of a run, always beside what nobody had to learn."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ def evaluate_probe(
     settings = choices.settings
     rows = asked(train, test, data, by=choices.by, group=choices.group, several=settings.several, seed=settings.seed)
     named = named_encoder(run)
-    listeners = {"": _listener(named, choices), **_beside(run, named, choices)}
+    learns = sorted({row for part in rows.parts() for row in part.train.tolist()})
+    listeners = {"": _listener(named, choices, learns), **_beside(run, named, choices, learns)}
     everything, heard = len(listeners) * len(rows.paths), dict[str, HeardRows]()
     for turn, (name, one) in enumerate(listeners.items()):
 
@@ -113,21 +115,21 @@ def pool_of(text: str) -> Pool:
     raise ParameterError(f"pool {text!r} is unknown; {nearest(text, POOLS)}")
 
 
-def _listener(named: NamedEncoder, choices: ProbeChoices) -> Listener:
+def _listener(named: NamedEncoder, choices: ProbeChoices, learns: Sequence[int]) -> Listener:
     layers = chosen_layers(named.encoder, choices.layers)
-    return Listener(named.encoder, named.fingerprint, layers, choices.pool)
+    return Listener(named.encoder, named.fingerprint, layers, choices.pool, learns)
 
 
-def _beside(run: RunName, named: NamedEncoder, choices: ProbeChoices) -> dict[str, Listener]:
+def _beside(run: RunName, named: NamedEncoder, choices: ProbeChoices, learns: Sequence[int]) -> dict[str, Listener]:
     """The floors: the same net before it learnt anything, if there is one, and log-mel frames."""
     found: dict[str, Listener] = {}
     seed = choices.settings.seed
     unlearnt = load_unlearnt(run, seed=seed)
     if unlearnt is not None:
-        found["random"] = Listener(unlearnt, f"{named.fingerprint} unlearnt {seed}", (), choices.pool)
+        found["random"] = Listener(unlearnt, f"{named.fingerprint} unlearnt {seed}", (), choices.pool, learns)
     if str(heard_as(run).run) != LOG_MEL:
         plain = named_encoder(LOG_MEL)
-        found["log_mel"] = Listener(plain.encoder, plain.fingerprint, (), choices.pool)
+        found["log_mel"] = Listener(plain.encoder, plain.fingerprint, (), choices.pool, learns)
     return found
 
 
