@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int64
 from pydantic import Field, model_validator
 from torch import Tensor
+from torch.nn import functional
 
 from smalti.config import Settings
 from smalti.core import Audio
@@ -134,7 +135,9 @@ def _between(frames: Float[Tensor, "batch place dim"], places: Float[Tensor, "ba
     before = places.long().clamp(max=max(frames.shape[1] - 2, 0))
     after = (before + 1).clamp(max=frames.shape[1] - 1)
     share = (places - before)[..., None]
-    left, right = (frames.gather(1, where[..., None].expand(-1, -1, frames.shape[2])) for where in (before, after))
+    # whole rows by their number are copied faster than a gather of their cells
+    rows, first = frames.flatten(0, 1), torch.arange(len(frames), device=frames.device)[:, None] * frames.shape[1]
+    left, right = (functional.embedding(first + where, rows) for where in (before, after))
     return torch.lerp(left, right, share.to(frames.dtype))
 
 
@@ -152,16 +155,21 @@ def _with_noise(
     frames: Tensor, lengths: Tensor, settings: FrameAugmentation, draws: Tensor, generators: list[torch.Generator]
 ) -> Tensor:
     """Noise of a random slope over the bands; its power in a cell is exponentially distributed, as noise's is."""
+    noisy = (draws[:, 0] < settings.noise).nonzero()[:, 0]
+    if not len(noisy):
+        return frames
+    some, counts, draws = frames[noisy], lengths[noisy], draws[noisy]
     below = settings.noise_low_db + (settings.noise_high_db - settings.noise_low_db) * draws[:, 1]
-    inside = (torch.arange(frames.shape[1], device=frames.device) < lengths[:, None])[..., None]
-    power = torch.where(inside, frames.exp(), 0).sum(dim=(1, 2)) / (lengths * frames.shape[2])
+    inside = (torch.arange(some.shape[1], device=some.device) < counts[:, None])[..., None]
+    power = torch.where(inside, some.exp(), 0).sum(dim=(1, 2)) / (counts * some.shape[2])
     level = power.clamp(min=1e-20).log() - below / _NEPER_DB
-    slope = _waves(4 * draws[:, 2:] - 2, frames.shape[2])
-    cells = torch.full_like(frames, 1.0)
-    for row, (length, generator) in enumerate(zip(lengths.tolist(), generators, strict=True)):
-        cells[row, :length] = torch.empty(length, frames.shape[2]).exponential_(generator=generator).clamp(min=1e-3)
-    noisy = torch.logaddexp(frames, cells.log() + (level[:, None] + slope)[:, None])
-    return torch.where((draws[:, 0] < settings.noise)[:, None, None], noisy, frames)
+    slope = _waves(4 * draws[:, 2:] - 2, some.shape[2])
+    cells = torch.full_like(some, 1.0)
+    for row, (item, length) in enumerate(zip(noisy.tolist(), counts.tolist(), strict=True)):
+        drawn = torch.empty(length, some.shape[2]).exponential_(generator=generators[item])
+        cells[row, :length] = drawn.clamp(min=1e-3)
+    heard = torch.logaddexp(some, cells.log() + (level[:, None] + slope)[:, None])
+    return frames.index_copy(0, noisy, heard)
 
 
 def _masked(lengths: Tensor, shape: torch.Size, settings: FrameAugmentation, draws: Tensor) -> Tensor:
