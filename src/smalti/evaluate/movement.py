@@ -16,10 +16,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smalti.core import ParameterError
+from smalti.evaluate.neighbours import unit_scale
 
 MOST = 20
 """Directions, at most: 400 numbers of a recording."""
-_ROUNDING = 1e-6  # below this share of its mean a deviation, and of the largest a variance, is what rounding makes
+_ROUNDING = 1e-6  # below this share of the largest a variance is what rounding makes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +34,10 @@ class Directions:
 
     mean: Float[Tensor, " dim"]
     axes: Float[Tensor, "dim direction"]
+
+    def places(self, frames: Float[Tensor, "frame dim"]) -> Float[Tensor, "frame direction"]:
+        """Where frames lie along the directions."""
+        return (frames - self.mean) @ self.axes
 
 
 class FrameMoments:
@@ -60,8 +65,7 @@ class FrameMoments:
         mean = self._total / count
         covariance = self._products / count - mean[:, None] * mean
         deviation = covariance.diagonal().clamp(min=0).sqrt()
-        steady = deviation <= _ROUNDING * mean.abs()
-        scale = torch.where(steady, 0.0, 1 / torch.where(steady, 1.0, deviation))
+        scale = unit_scale(mean, deviation)
         variances, vectors = torch.linalg.eigh(scale[:, None] * covariance * scale)
         variances, vectors = variances.flip(0)[:most], vectors.flip(1)[:, :most]
         kept = variances > max(_ROUNDING, _ROUNDING * float(variances[0]))
@@ -73,24 +77,20 @@ class FrameMoments:
         return Directions(mean.float(), axes.float())
 
 
-def covariances(frames: Float[Tensor, "frame dim"], directions: Directions) -> Float[Tensor, " pair"]:
+def covariances(places: Float[Tensor, "frame direction"]) -> Float[Tensor, " pair"]:
     """Of each two directions, and the variance of each, over a recording; those of the first direction first."""
-    places = (frames - directions.mean) @ directions.axes
-    own = places - places.mean(0)
-    count = own.shape[1]
+    own, count = places - places.mean(0), places.shape[1]
     rows, columns = torch.triu_indices(count, count)
     return (own.T @ own / len(own))[rows, columns]
 
 
-def areas(frames: Float[Tensor, "frame dim"], directions: Directions) -> Float[Tensor, " pair"]:
+def areas(places: Float[Tensor, "frame direction"]) -> Float[Tensor, " pair"]:
     """Of each two directions the area between a recording's path and the straight line from its end to its beginning.
 
     Positive where the path turns from the first direction to the second. Divided by the root of the number of frames:
     what noise encloses is of one size then, however long it is.
     """
-    places = (frames - directions.mean) @ directions.axes
     middles, moves = (places[1:] + places[:-1]) / 2 - places[:1], places.diff(dim=0)
-    turned = middles.T @ moves / (2 * math.sqrt(len(places)))
-    count = places.shape[1]
+    turned, count = middles.T @ moves / (2 * math.sqrt(len(places))), places.shape[1]
     rows, columns = torch.triu_indices(count, count, 1)
     return (turned - turned.T)[rows, columns]

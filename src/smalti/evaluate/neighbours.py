@@ -22,11 +22,16 @@ def standardised(
     train: Float[Tensor, "train feature"], other: Float[Tensor, "other feature"]
 ) -> tuple[Float[Tensor, "train feature"], Float[Tensor, "other feature"]]:
     """Both in units of the training rows: mean 0, deviation 1 of each feature; one that never changes there is 0."""
-    mean, deviation = train.mean(0), train.std(0, unbiased=False)
+    mean = train.mean(0)
+    scale = unit_scale(mean, train.std(0, unbiased=False))
+    return (train - mean) * scale, (other - mean) * scale
+
+
+def unit_scale(mean: Float[Tensor, " feature"], deviation: Float[Tensor, " feature"]) -> Float[Tensor, " feature"]:
+    """What makes the deviation of each feature 1; 0 of one that never changes."""
     # below this a deviation is what rounding makes of a constant
     steady = deviation <= 1e-6 * mean.abs()
-    scale = torch.where(steady, 0.0, 1 / torch.where(steady, 1.0, deviation))
-    return (train - mean) * scale, (other - mean) * scale
+    return torch.where(steady, 0.0, 1 / torch.where(steady, 1.0, deviation))
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ OwnPool = Literal["mean+std", "mean", "max", "mean+max"]
 """Of a recording alone."""
 Pool = Literal[OwnPool, "mean+std+movement"]
 """The last one needs directions that are learnt from other recordings."""
-POOLS: tuple[Pool, ...] = (*get_args(OwnPool), "mean+std+movement")
+POOLS: tuple[Pool, ...] = get_args(Pool)
 MOVEMENT = "movement"
 
 
@@ -42,4 +42,5 @@ def pooled(
 def _movement(frames: Float[Tensor, "frame dim"], directions: Directions | None) -> Float[Tensor, " pair"]:
     if directions is None:
         raise ParameterError("found movement to be pooled without directions, wanted some; learn them from recordings")
-    return torch.cat([covariances(frames, directions), areas(frames, directions)])
+    places = directions.places(frames)
+    return torch.cat([covariances(places), areas(places)])
