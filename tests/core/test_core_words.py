@@ -7,7 +7,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smalti.core import Audio, Condition, Parameter, ParameterError, Schema, SpecError, Tokens, TokenSpec, nearest
+from smalti.core import (
+    Audio,
+    Condition,
+    Parameter,
+    ParameterError,
+    Schema,
+    SpecError,
+    Tokens,
+    TokenSpec,
+    nearest,
+    reasons,
+)
 
 SPEC = TokenSpec(sample_rate=8000, hop=3, codebooks=2, vocab=5, tokenizer="a" * 64)
 
@@ -98,6 +109,13 @@ def test_an_empty_condition_asks_for_nothing():
     assert (condition.labels == -1).all()
     assert math.isnan(float(condition.values.sum()))
     assert condition.at(slice(1, 3)).values.shape == (2, 2, 4)
+
+
+def test_a_few_of_many_reasons_are_said_and_the_rest_counted():
+    failed = [{"path": name, "reason": f"{name} is empty"} for name in "abcde"]
+    assert reasons(failed[:2]) == "a is empty; b is empty"
+    assert reasons(failed) == "a is empty; b is empty; c is empty; and 2 more"
+    assert reasons([]) == ""
 
 
 def test_nearest_names_all_that_is_known():

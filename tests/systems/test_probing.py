@@ -112,6 +112,17 @@ def test_order_tells_rising_from_falling_where_mean_and_deviation_cannot(tmp_pat
     assert accuracy["mean+std+movement"]["knn_accuracy"] == accuracy["mean+std+movement"]["linear_accuracy"] == 1.0
 
 
+def test_movement_without_a_recording_to_learn_from_says_why_none_can_be_read(tmp_path: Path):
+    rows = [{"path": f"{label}{split}.wav", "label": label, "split": split}
+            for label in ("a", "b") for split in ("train", "test")]  # fmt: skip
+    for row in rows:
+        name = tmp_path / row["path"]
+        soundfile.write(name, torch.randn(800).numpy(), 8000) if row["split"] == "test" else name.write_bytes(b"text")
+    Manifest.from_rows(rows, tmp_path).write(tmp_path / "manifest.csv")
+    with pytest.raises(DataError, match=r"atrain\.wav.*btrain\.wav"):
+        evaluate_probe("log-mel", data=tmp_path / "manifest.csv", choices=ProbeChoices(pool="mean+std+movement"))
+
+
 def test_what_would_flatter_or_mean_nothing_is_refused(tones: Path, caplog: pytest.LogCaptureFixture):
     with pytest.raises(ParameterError, match="--train and --test"):
         asked(tones / "train.csv", None, None)

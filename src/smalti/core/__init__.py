@@ -11,6 +11,7 @@ from smalti.core.errors import (
     StoreError,
     lacks_memory,
     nearest,
+    reasons,
 )
 from smalti.core.extras import need
 from smalti.core.protocols import (
@@ -80,5 +81,6 @@ __all__ = [
     "lacks_memory",
     "nearest",
     "need",
+    "reasons",
     "signals_held",
 ]

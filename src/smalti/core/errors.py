@@ -11,7 +11,7 @@ Every message is one sentence: found, wanted, remedy.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 
 class SmaltiError(Exception):
@@ -42,6 +42,12 @@ def lacks_memory(error: BaseException) -> bool:
     """Whether an error says that there was not enough memory; torch has no class of its own for that on a CPU."""
     words = ("allocate memory", "out of memory", "bad_alloc", "start new thread")
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+
+
+def reasons(failed: Sequence[Mapping[str, str]], most: int = 3) -> str:
+    """A refusal of several files: why the first ones cannot be used, and how many more there are."""
+    said = [one["reason"] for one in failed[:most]]
+    return "; ".join([*said, *([f"and {len(failed) - most} more"] if len(failed) > most else [])])
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

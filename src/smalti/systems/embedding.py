@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 import smalti
-from smalti.core import Audio, Codec, DataError, Encoder, LanguageModel, LatentLM, ParameterError, SpecError
+from smalti.core import Audio, Codec, DataError, Encoder, LanguageModel, LatentLM, ParameterError, SpecError, reasons
 from smalti.data.manifest import Manifest
 from smalti.evaluate.vectors import batches, layer_embeddings
 from smalti.store import Parts, unfinished
@@ -114,7 +114,7 @@ def embed(
         vectors = write_table(to, manifest, tables) if any(table.vectors for table in tables) else 0
         parts.clear()
     if not vectors:
-        raise DataError("; ".join(one["reason"] for one in refused[:3]))
+        raise DataError(reasons(refused))
     spent, rate = time.perf_counter() - begin, source.sample_rate
     heard = sum(part.samples for part in done if not part.kept) / rate
     return EmbedReport(

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.core import DataError, Encoder
+from smalti.core import DataError, Encoder, reasons
 from smalti.data.waveforms import evenly
 from smalti.evaluate.movement import Directions, FrameMoments
 from smalti.evaluate.pooling import MOVEMENT, Pool, pooled
@@ -92,7 +92,7 @@ def _heard(listener: Listener, paths: Sequence[Path], progress: Progress) -> Hea
         pooled_layers.append([pooled(frames, listener.pool, along) for frames, along in pairs])
         progress(row + 1, len(paths))
     if not rows:
-        raise DataError("; ".join(one["reason"] for one in failed[:3]))
+        raise DataError(reasons(failed))
     columns: Mapping[int, Tensor] = {
         name: torch.stack([own[place] for own in pooled_layers]) for place, name in enumerate(names)
     }
@@ -101,12 +101,14 @@ def _heard(listener: Listener, paths: Sequence[Path], progress: Progress) -> Hea
 
 def _directions(listener: Listener, paths: Sequence[Path]) -> list[Directions]:
     """Of each layer, those of some recordings."""
-    chosen = [paths[row] for row in evenly(listener.learns, _SHOWN)]
+    chosen, failed = [paths[row] for row in evenly(listener.learns, _SHOWN)], list[dict[str, str]]()
     moments = [FrameMoments() for _ in listener.layers or (_OWN,)]
-    sounds = files(chosen, listener.encoder.sample_rate, [])
+    sounds = files(chosen, listener.encoder.sample_rate, failed)
     for _, _, layers in layer_embeddings(listener.encoder, sounds, listener.layers):
         for own, frames in zip(moments, layers, strict=True):
             own.add(frames)
+    if failed and len(failed) == len(chosen):
+        raise DataError(reasons(failed))
     return [own.directions() for own in moments]
 
 

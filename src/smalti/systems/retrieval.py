@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from smalti.audio import inspect, read
-from smalti.core import DataError, Tokens, nearest
+from smalti.core import DataError, Tokens, nearest, reasons
 from smalti.data.manifest import Manifest
 from smalti.evaluate import RetrievalScores, dtw_distances, evaluate_ranking
 from smalti.features import mfcc, normalised, trimmed
@@ -155,7 +155,7 @@ def _trial(folder: Path, data: Path, exclude: str) -> tuple[SearchIndex, _Trial,
         except DataError as error:
             failed.append({"path": str(path), "reason": str(error)})
     if not kept:
-        raise DataError("; ".join(one["reason"] for one in failed[:3]) or f"{data} holds no query")
+        raise DataError(reasons(failed) or f"{data} holds no query")
     queries = manifest.select(kept)
     labels, known = queries.labels(), np.array([entry.label or "" for entry in entries], object)
     relevant = np.array([known == label if label else np.zeros(len(known), bool) for label in labels], bool)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from smalti.audio import blocks
-from smalti.core import AcousticTokenizer, Audio, DataError, SoftTokenizer, Tokenizer, Tokens
+from smalti.core import AcousticTokenizer, Audio, DataError, SoftTokenizer, Tokenizer, Tokens, reasons
 from smalti.data.manifest import Manifest
 from smalti.search import (
     Entry,
@@ -155,7 +155,7 @@ def search(folder: Path, audio: Sequence[str | Path], settings: SearchSettings |
         hits = find(opened, tokens, settings)
         found.append(Found(query=path, hits=hits, seconds=time.perf_counter() - begin))
     if not found:
-        raise DataError("; ".join(one["reason"] for one in failed))
+        raise DataError(reasons(failed))
     return SearchReport(found=found, failed=tuple(failed))
 
 

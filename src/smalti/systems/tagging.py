@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smalti.core import Audio, DataError, SpecError, Tagger
+from smalti.core import Audio, DataError, SpecError, Tagger, reasons
 from smalti.evaluate.vectors import batches
 from smalti.systems.registry import load
 from smalti.systems.sources import sounds
@@ -85,7 +85,7 @@ def tag(
             samples += sound.samples.shape[1]
             progress(row + 1, manifest.rows)
     if not tagged:
-        raise DataError("; ".join(one["reason"] for one in refused[:3]))
+        raise DataError(reasons(refused))
     spent, seconds = time.perf_counter() - begin, samples / tagger.sample_rate
     return TagReport(
         files=files,

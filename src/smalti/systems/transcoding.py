@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from smalti.audio import inspect
-from smalti.core import DataError, ParameterError
+from smalti.core import DataError, ParameterError, reasons
 from smalti.data.manifest import Manifest
 from smalti.data.prepare import survey
 from smalti.store import TokenStore
@@ -130,5 +130,5 @@ def _listed(audio: Sequence[str | Path]) -> tuple[Manifest, tuple[dict[str, str]
         except DataError as error:
             failed.append({"path": path, "reason": str(error)})
     if not rows:
-        raise DataError("; ".join(one["reason"] for one in failed))
+        raise DataError(reasons(failed))
     return Manifest.from_rows(rows, Path()), tuple(failed)

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from smalti.audio import AudioWriter, blocks
-from smalti.core import Codec, DataError
+from smalti.core import Codec, DataError, reasons
 from smalti.evaluate.yardstick import log_mel_l1_db
 from smalti.quantize import codebook_usage, perplexity
 from smalti.transcode.files import Progress, no_progress
@@ -97,7 +97,7 @@ def reconstruct(
             failed.append({"path": str(path), "reason": str(error)})
         progress(len(done) + len(failed), len(paths))
     if not done:
-        raise DataError("; ".join(one["reason"] for one in failed) or "found no recording; name one or more")
+        raise DataError(reasons(failed) or "found no recording; name one or more")
     used, vocab = torch.cat(codes, dim=1), codec.spec.vocab
     return ReconstructReport(
         per_file=tuple(done),
