@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from smalti.core import Parameter, Schema, TokenSpec
+from smalti.core import Parameter, Schema
 from smalti.demo.scores_page import write_scores_page
 from smalti.evaluate import ContinuationScore, GeneratedClip, GenerationReport, MorphScore, MovementScore
 from smalti.evaluate.plan import Request
@@ -25,13 +25,14 @@ UNKNOWN = (
 SCHEMA = Schema(("hum",), (Parameter(name="level", label="hum", unit="percent", low=1.0, high=100.0, scale="log"),))
 
 
-def scores(**found: object) -> GenerationScores:
-    codes = torch.randint(9, (3, 20), generator=torch.Generator().manual_seed(0))
-    clip = GeneratedClip(Request("hum", {"level": 3.5}, 1), codes, torch.randn(6000) * 0.1)
+def scores(*, vocab: int | None = 9, **found: object) -> GenerationScores:
+    generator = torch.Generator().manual_seed(0)
+    made = torch.rand(80, 20, generator=generator) if vocab is None else torch.randint(9, (3, 20), generator=generator)
+    clip = GeneratedClip(Request("hum", {"level": 3.5}, 1), made, torch.randn(6000) * 0.1)
     known: dict[str, object] = dict.fromkeys(UNKNOWN)
     known |= {"label_accuracy": 0.75, "clips": 1, "audio_seconds": 0.75, "seconds": 0.1, "real_time_factor": 0.13}
     report = GenerationReport(generated=[clip], **{**known, **found})
-    return GenerationScores(report, SCHEMA, TokenSpec(sample_rate=RATE, hop=300, codebooks=3, vocab=9, tokenizer="x"))
+    return GenerationScores(report, SCHEMA, RATE, vocab)
 
 
 def written(to: Path, **found: object) -> str:
@@ -43,6 +44,11 @@ def test_a_report_without_knobs_is_a_page_without_them(tmp_path: Path) -> None:
     text = written(tmp_path)
     assert "a&lt;b" in text and "0.75" in text and text.count("<audio") == 1
     assert not any(title in text for title in ("The knobs", "Knobs that move", "become others", "gone on with"))
+
+
+def test_a_model_of_mel_frames_shows_how_it_sounds_in_place_of_tokens(tmp_path: Path) -> None:
+    assert 'alt="audio tokens"' in written(tmp_path) and 'alt="mel frames"' not in written(tmp_path)
+    assert 'alt="mel frames"' in written(tmp_path, vocab=None)
 
 
 def test_movements_morphs_and_continuations_have_their_chapters(tmp_path: Path) -> None:

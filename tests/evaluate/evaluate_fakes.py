@@ -1,4 +1,4 @@
-"""A codec that carries sine waves without loss, and models whose obedience is known: what the scores are tested on."""
+"""A codec that carries sine waves without loss, and models of tokens or frames whose obedience is known."""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from smalti.core import Audio, Condition, Parameter, Schema, Tokens, TokenSpec
+from smalti.features import MEL_PRESETS, hop_by_hop
 
 RATE, HOP, VOCAB = 8000, 256, 32
 SPEC = TokenSpec(sample_rate=RATE, hop=HOP, codebooks=2, vocab=VOCAB, tokenizer="sines")
@@ -118,3 +119,37 @@ def follow_late(condition: Condition, *, seeds: Sequence[int], frames: int) -> T
 def _moving(condition: Condition, row: int) -> Tensor:
     frames = range(condition.labels.shape[1])
     return torch.cat([_row(condition.at(slice(t, t + 1)), row, seed=0, deaf=False) for t in frames], dim=1)
+
+
+PICTURE = MEL_PRESETS["wide"]
+FRAME_SCHEMA = Schema((), (Parameter(name="pitch", unit="percent", low=0.0, high=100.0),))
+
+
+def toned(percent: float | Tensor, samples: int) -> Tensor:
+    """A tone in some noise, at a share of half the picture's rate, which may move."""
+    cycles = (torch.as_tensor(percent).expand(samples).double() / 200).cumsum(0)
+    noise = 0.001 * torch.randn(samples, generator=torch.Generator().manual_seed(0))
+    return 0.3 * (2 * math.pi * cycles).sin().float() + noise
+
+
+class RealFrames:
+    """Draws the picture of the tone that was asked for; one that is deaf, or was told nothing, draws one by seed."""
+
+    picture = PICTURE
+    schema = FRAME_SCHEMA
+
+    def __init__(self, *, deaf: bool = False):
+        self.deaf = deaf
+
+    def guess(self, frames: Tensor, condition: Condition) -> None:
+        raise AssertionError("the scores generate by the function that they are given")
+
+    def stepper(self, batch: int) -> None:
+        raise AssertionError("the scores generate by the function that they are given")
+
+    def generate(self, condition: Condition, *, seeds: Sequence[int]) -> Tensor:
+        drawn = [torch.rand(1, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        asked = condition.values[:, :, 0]
+        told = torch.where(asked.isnan() | self.deaf, torch.stack(drawn), asked)
+        tones = [toned(row.repeat_interleave(PICTURE.hop) * 100, row.numel() * PICTURE.hop) for row in told]
+        return torch.stack([hop_by_hop(tone[None], PICTURE)[0] for tone in tones])

@@ -34,6 +34,7 @@ from smalti.evaluate import (
     ParameterScore,
     References,
     Sweep,
+    TokenSounding,
     evaluate_generation,
 )
 from smalti.generate import Sampling, generate
@@ -69,7 +70,7 @@ def references() -> References:
 
 def report(model: Generate, settings: GenerationSettings = SETTINGS) -> GenerationReport:
     return evaluate_generation(
-        UniformLM(), SineCodec(), model, references=references(), sweeps=SWEEPS, settings=settings
+        TokenSounding(UniformLM(), SineCodec(), model), references=references(), sweeps=SWEEPS, settings=settings
     )
 
 
@@ -110,7 +111,7 @@ def test_a_wrong_scale_shows_as_error_and_is_taken_out_by_calibration_on_real_cl
         render=renderer("beep"),
     )
     found = evaluate_generation(
-        UniformLM(), SineCodec(), obey, references=References(), sweeps=[sweep], settings=SETTINGS
+        TokenSounding(UniformLM(), SineCodec(), obey), references=References(), sweeps=[sweep], settings=SETTINGS
     )
     score = (found.parameter_correlation or {})["beep.level"]
     assert score.median_error > 100
@@ -127,7 +128,7 @@ def test_silence_counts_as_unmeasured_and_never_as_obedience() -> None:
 
     sweep = Sweep(label="hum", name="level", values=VALUES, measure=measure)
     found = evaluate_generation(
-        UniformLM(), SineCodec(), mute, references=References(), sweeps=[sweep], settings=SETTINGS
+        TokenSounding(UniformLM(), SineCodec(), mute), references=References(), sweeps=[sweep], settings=SETTINGS
     )
     score = (found.parameter_correlation or {})["hum.level"]
     assert score.unmeasured == sum(value > 50 for value in VALUES)
@@ -193,7 +194,7 @@ def test_a_deaf_model_has_no_slope() -> None:
 
 def scores_of(model: Generate, sweeps: list[Sweep]) -> dict[str, ParameterScore]:
     found = evaluate_generation(
-        UniformLM(), SineCodec(), model, references=References(), sweeps=sweeps, settings=SETTINGS
+        TokenSounding(UniformLM(), SineCodec(), model), references=References(), sweeps=sweeps, settings=SETTINGS
     )
     assert found.parameter_correlation is not None
     return found.parameter_correlation
@@ -226,9 +227,7 @@ def test_a_model_without_labels_gets_the_scores_that_apply() -> None:
     known = [LabelledClip(clip.samples) for clip in references().training]
     codes = [codes_of(clip) for clip in known]
     found = evaluate_generation(
-        Unlabelled(),
-        SineCodec(),
-        babble,
+        TokenSounding(Unlabelled(), SineCodec(), babble),
         references=References(training=known, held_out=known, training_codes=codes),
         settings=SETTINGS,
     )
@@ -239,7 +238,9 @@ def test_a_model_without_labels_gets_the_scores_that_apply() -> None:
 
 
 def test_without_references_only_the_clips_are_left() -> None:
-    found = evaluate_generation(UniformLM(), SineCodec(), obey, references=References(), settings=SETTINGS)
+    found = evaluate_generation(
+        TokenSounding(UniformLM(), SineCodec(), obey), references=References(), settings=SETTINGS
+    )
     assert found.to_json().keys() == {"clips", "audio_seconds", "seconds", "real_time_factor"}
     assert [clip.request.label for clip in found.generated[::5]] == list(SCHEMA.labels)
 
@@ -248,23 +249,19 @@ def test_the_own_language_model_and_loop_fit() -> None:
     settings = TransformerSettings(width=16, layers=1, heads=2, window=8, condition_width=12)
     lm = TokenTransformer(spec=SPEC, schema=SCHEMA, pattern="delay", transformer=settings).eval()
     found = evaluate_generation(
-        lm,
-        SineCodec(),
-        partial(generate, lm, sampling=Sampling()),
+        TokenSounding(lm, SineCodec(), partial(generate, lm, sampling=Sampling())),
         references=references(),
         sweeps=SWEEPS[:1],
         settings=GenerationSettings(seconds=0.2, null_clips=3, clips_per_label=1),
     )
     assert found.bits_per_token is not None and 3 < found.bits_per_token.model < 8
-    assert found.generated[0].codes.shape == (2, round(0.2 * SPEC.frame_rate))
+    assert found.generated[0].written.shape == (2, round(0.2 * SPEC.frame_rate))
 
 
 def test_progress_tells_every_clip() -> None:
     told: list[tuple[str, int, int]] = []
     evaluate_generation(
-        UniformLM(),
-        SineCodec(),
-        obey,
+        TokenSounding(UniformLM(), SineCodec(), obey),
         references=references(),
         sweeps=SWEEPS,
         settings=SETTINGS,
@@ -279,7 +276,9 @@ def refused(**changes: object) -> None:
         raise AssertionError("nothing may be generated")
 
     sweep = {"label": "hum", "name": "level", "values": VALUES, "measure": measured_level, **changes}
-    evaluate_generation(UniformLM(), SineCodec(), silent, references=References(), sweeps=[Sweep(**sweep)])
+    evaluate_generation(
+        TokenSounding(UniformLM(), SineCodec(), silent), references=References(), sweeps=[Sweep(**sweep)]
+    )
 
 
 def test_what_cannot_be_asked_is_refused_before_anything_is_generated() -> None:
@@ -302,4 +301,4 @@ def test_a_model_of_another_codec_is_refused() -> None:
         spec = TokenSpec(sample_rate=RATE, hop=HOP, codebooks=2, vocab=VOCAB, tokenizer="waves")
 
     with pytest.raises(SpecError, match="another tokenizer"):
-        evaluate_generation(Other(), SineCodec(), obey, references=References())
+        evaluate_generation(TokenSounding(Other(), SineCodec(), obey), references=References())

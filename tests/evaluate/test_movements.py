@@ -20,7 +20,15 @@ from evaluate_fakes import (
 from torch import Tensor
 
 from smalti.core import Audio, Condition, ParameterError, Tokens
-from smalti.evaluate import Generate, MovementScore, MovementSettings, Sweep, evaluate_morphs, evaluate_movements
+from smalti.evaluate import (
+    Generate,
+    MovementScore,
+    MovementSettings,
+    Sweep,
+    TokenSounding,
+    evaluate_morphs,
+    evaluate_movements,
+)
 from smalti.evaluate.reports import to_json
 
 SECONDS = 4.0
@@ -49,7 +57,9 @@ def sweep(label: str = "hum", **changes: object) -> Sweep:
 
 
 def moved(model: Generate, **changes: object) -> dict[str, MovementScore]:
-    found = evaluate_movements(UniformLM(), SineCodec(), model, sweeps=[sweep(**changes)], settings=SETTINGS)
+    found = evaluate_movements(
+        TokenSounding(UniformLM(), SineCodec(), model), sweeps=[sweep(**changes)], settings=SETTINGS
+    )
     return next(iter(found.values()))
 
 
@@ -100,15 +110,22 @@ def test_a_sweep_without_a_window_is_not_asked_to_move() -> None:
     def silent(condition: Condition, *, seeds: object) -> Tensor:
         raise AssertionError("nothing may be generated")
 
-    assert evaluate_movements(UniformLM(), SineCodec(), silent, sweeps=[sweep(window=None)], settings=SETTINGS) == {}
+    assert (
+        evaluate_movements(
+            TokenSounding(UniformLM(), SineCodec(), silent), sweeps=[sweep(window=None)], settings=SETTINGS
+        )
+        == {}
+    )
     with pytest.raises(ParameterError, match="did you mean 'level'"):
-        evaluate_movements(UniformLM(), SineCodec(), silent, sweeps=[sweep(name="levle")], settings=SETTINGS)
+        evaluate_movements(
+            TokenSounding(UniformLM(), SineCodec(), silent), sweeps=[sweep(name="levle")], settings=SETTINGS
+        )
     with pytest.raises(ParameterError, match="one clip or more"):
         MovementSettings(clips=0)
 
 
 def morphs(model: Generate, **changes: object) -> dict[str, object]:
-    return to_json(evaluate_morphs(UniformLM(), SineCodec(), model, settings=SETTINGS, **changes))
+    return to_json(evaluate_morphs(TokenSounding(UniformLM(), SineCodec(), model), settings=SETTINGS, **changes))
 
 
 def holey(condition: Condition, *, seeds: list[int]) -> Tensor:

@@ -245,11 +245,13 @@ def generation(
     tokens: Annotated[Path | None, typer.Option(metavar="STORE", help=_TOKENS)] = None,
     trajectories: Annotated[bool, typer.Option("--trajectories", help=_MOVING)] = False,
     moving_seconds: Annotated[float, typer.Option(help="Length of each clip that moves.")] = 10.0,
+    vocoder: VocoderRun = None,
+    bridge: Bridge = "",
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with players and pictures.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything drawn.", min=0)] = 0,
     json: Json = False,
 ) -> None:
-    """Score what a language model generates: labels, parameters, tokens, originality."""
+    """Score what a language model of tokens or mel frames generates: labels, parameters, tokens, originality."""
     from smalti.core import need
     from smalti.evaluate import MovementSettings
     from smalti.systems.generation_scores import Asking, score_generation
@@ -269,7 +271,7 @@ def generation(
     moving = MovementSettings(seconds=moving_seconds, seed=seed) if trajectories else None
     asking = Asking(seconds=seconds, clips=clips, seed=seed, sampling=sampling, movements=moving, tokens=tokens)
     with progress("evaluate") as tell:
-        found = score_generation(run, data, asking=asking, progress=tell)
+        found = score_generation(heard(run, vocoder, bridge), data, asking=asking, progress=tell)
     if html is not None:
         from smalti.demo.scores_page import write_scores_page
 

@@ -18,6 +18,7 @@ _MORPHS = (
     "In the middle third of each clip one label passes into the next. A hole is how far the quietest half second of "
     "that third lies below that of both ends."
 )
+_TILES = 96  # of a banner
 _CONTINUED = "The first two seconds of real clips were gone on with. A ratio near one is no seam."
 
 
@@ -31,12 +32,10 @@ def write_scores_page(to: Path, scores: GenerationScores, *, name: str) -> None:
     Raises:
         StoreError: if it cannot be written.
     """
-    report, rate = scores.report, scores.spec.sample_rate
+    report, rate = scores.report, scores.sample_rate
     result = report.to_json()
     first = {clip.request.label or "sound": clip for clip in reversed(report.generated)}
     lead = f"{report.clips} clips, {report.audio_seconds:.0f} s of sound, {report.real_time_factor:.2g} s a second."
-    example = report.generated[0].codes[:, :96]
-    banner = page.picture(pictures.mosaic(example, vocab=scores.spec.vocab), alt="audio tokens")
     sections = [
         chapters.model("One clip of each label, as it was asked for:", result, first, rate),
         chapters.knobs(result, (), scores.schema),
@@ -45,7 +44,15 @@ def write_scores_page(to: Path, scores: GenerationScores, *, name: str) -> None:
         _continued(result.get("continuation")),
         _left_out(report.left_out or {}),
     ]
-    write_bytes(to, page.page(f"What {name} generates", lead, banner, sections).encode())
+    write_bytes(to, page.page(f"What {name} generates", lead, _banner(scores), sections).encode())
+
+
+def _banner(scores: GenerationScores) -> str:
+    """The first clip, as its tokens or as its spectrogram."""
+    first = scores.report.generated[0]
+    if scores.vocab is None:
+        return page.picture(pictures.spectrogram(first.samples, sample_rate=scores.sample_rate), alt="mel frames")
+    return page.picture(pictures.mosaic(first.written[:, :_TILES], vocab=scores.vocab), alt="audio tokens")
 
 
 def _moves(moved: Mapping[str, Mapping[str, MovementScore]], knobs: Mapping[str, Parameter], rate: int) -> str:

@@ -26,6 +26,7 @@ from smalti.evaluate import (
     LabelledClip,
     References,
     Sweep,
+    TokenSounding,
     TrajectoryScore,
     evaluate_codec,
     evaluate_generation,
@@ -150,9 +151,7 @@ def _score_model(
 ) -> GenerationReport:
     manifest, tokens = Manifest.read(material.model), TokenStore.open(store)
     return evaluate_generation(
-        model,
-        codec,
-        partial(generate, model, sampling=SAMPLING),
+        TokenSounding(model, codec, partial(generate, model, sampling=SAMPLING)),
         references=_references(manifest, tokens, model, codec, material.sweeps),
         sweeps=material.sweeps,
         settings=GenerationSettings(seed=seed),

@@ -1,7 +1,7 @@
 """Floor 3, scores: codecs, language models and their knobs measured without a listener."""
 
 from smalti.evaluate.classifier import LabelClassifier, fit_classifier
-from smalti.evaluate.clips import Generate, GeneratedClip
+from smalti.evaluate.clips import GeneratedClip
 from smalti.evaluate.clusters import Clustering, ClusterScore, cluster_score
 from smalti.evaluate.codec import CodecReport, FileScore, PeerScore, evaluate_codec
 from smalti.evaluate.continuation import (
@@ -25,6 +25,7 @@ from smalti.evaluate.opus import Peer, PeerClip, opus_peer
 from smalti.evaluate.probes import ProbeScore, probe
 from smalti.evaluate.real import LabelledClip, References
 from smalti.evaluate.retrieval import RetrievalScores, evaluate_ranking
+from smalti.evaluate.sounding import FrameSounding, Generate, Sounding, TokenSounding
 from smalti.evaluate.splits import Split, grouped_split
 from smalti.evaluate.sweeps import ParameterScore, Sweep
 from smalti.evaluate.trajectory import TrajectoryScore, trajectory_correlation
@@ -44,6 +45,7 @@ __all__ = [
     "ContinuationSettings",
     "Continue",
     "FileScore",
+    "FrameSounding",
     "FrechetScore",
     "Generate",
     "GeneratedClip",
@@ -63,8 +65,10 @@ __all__ = [
     "ProbeScore",
     "References",
     "RetrievalScores",
+    "Sounding",
     "Split",
     "Sweep",
+    "TokenSounding",
     "TrajectoryScore",
     "Vectors",
     "VocoderReport",

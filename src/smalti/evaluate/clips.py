@@ -1,77 +1,52 @@
-"""From requests to sound: tokens of a model, a few hundred at a time, and their sound, a few at a time."""
+"""From requests to sound: what a model writes, a few hundred at a time, and how it sounds, a few at a time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
-import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
-from smalti.core import Audio, Codec, Condition, Schema, Tokens
 from smalti.evaluate.plan import Request, condition_of
+from smalti.evaluate.sounding import Sounding, Written
 from smalti.nn.threads import spread
 
 Progress = Callable[[str, int, int], None]
 
 
-@runtime_checkable
-class Generate(Protocol):
-    """Codes as long as a condition, one seed a row: `functools.partial(smalti.generate.generate, lm, sampling=…)`."""
-
-    def __call__(self, condition: Condition, *, seeds: Sequence[int]) -> Int64[Tensor, "batch codebook frame"]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class GeneratedClip:
-    """A request and what came of it."""
+    """A request and what came of it: codes or mel frames, and their sound."""
 
     request: Request
-    codes: Int64[Tensor, "codebook frame"]
+    written: Written
     samples: Float[Tensor, " sample"]
 
 
-@torch.no_grad()
-def generate_codes(
-    generate: Generate, requests: Sequence[Request], *, schema: Schema, frames: int, rows: int, progress: Progress
-) -> list[Int64[Tensor, "codebook _"]]:
-    """Codes of every request, `rows` requests in a batch; labels mix freely."""
+def write_clips(
+    model: Sounding, requests: Sequence[Request], *, frames: int, rows: int, progress: Progress
+) -> list[Written]:
+    """What a model writes for every request, `rows` requests in a batch; labels mix freely."""
     found: list[Tensor] = []
     for first in range(0, len(requests), rows):
         some = requests[first : first + rows]
-        condition = condition_of(some, schema=schema, frames=frames)
-        found.extend(generate(condition, seeds=[request.seed for request in some]).cpu())
+        condition = condition_of(some, schema=model.schema, frames=frames)
+        found.extend(model.write(condition, seeds=[request.seed for request in some]))
         progress("generate", len(found), len(requests))
     return found
 
 
-@torch.no_grad()
-def decode_clips(
-    codec: Codec, codes: Sequence[Int64[Tensor, "codebook _"]], *, rows: int, progress: Progress
+def sound_clips(
+    model: Sounding, written: Sequence[Written], *, rows: int, progress: Progress
 ) -> list[Float[Tensor, " _"]]:
-    """Sound of codes of one length; few rows at a time, for large batches fall out of a processor's cache."""
-    spec = codec.spec
-
-    def decode(group: Sequence[Tensor]) -> list[Tensor]:
-        batch = torch.stack(list(group))
-        lengths = torch.full((len(batch),), batch.shape[2] * spec.hop)
-        return list(codec.decode(Tokens(batch, spec, lengths)).samples.cpu())
-
-    return _grouped(decode, codes, rows=rows, told=lambda done: progress("decode", done, len(codes)))
+    """Sound of what is equally long; few rows at a time, for large batches fall out of a processor's cache."""
+    return _grouped(model.sound, written, rows=rows, told=lambda done: progress("decode", done, len(written)))
 
 
-@torch.no_grad()
 def round_trip(
-    codec: Codec, clips: Sequence[Float[Tensor, " _"]], *, rows: int, progress: Progress
+    model: Sounding, clips: Sequence[Float[Tensor, " _"]], *, rows: int, progress: Progress
 ) -> list[Float[Tensor, " _"]]:
-    """Real clips through the codec: the best that any model of its tokens can sound like."""
-    rate = codec.spec.sample_rate
-
-    def there_and_back(group: Sequence[Tensor]) -> list[Tensor]:
-        audio = Audio.batch(Audio.single(clip, rate) for clip in group)
-        return [row.samples[0].cpu() for row in codec.decode(codec.encode(audio)).items()]
-
-    return _grouped(there_and_back, clips, rows=rows, told=lambda done: progress("ceiling", done, len(clips)))
+    """Real clips through what makes a model sound: the best that any model of its kind can sound like."""
+    return _grouped(model.round_trip, clips, rows=rows, told=lambda done: progress("ceiling", done, len(clips)))
 
 
 def _grouped(

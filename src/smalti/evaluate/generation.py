@@ -1,4 +1,4 @@
-"""Scores of a token language model: does it sound like its label, obey its knobs, expect real tokens, and not recite?
+"""Scores of a generative model: does it sound like its label, obey its knobs, expect real tokens, and not recite?
 
 Everything is measured on what training never used: held-out parameter values, held-out clips, held-out tokens. A key
 that does not apply (no labels, no parameters, nothing to compare with) is left out of the report.
@@ -6,25 +6,23 @@ that does not apply (no labels, no parameters, nothing to compare with) is left 
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from smalti.core import Codec, LanguageModel, LatentLM, ParameterError, fitted
-from smalti.evaluate.clips import Generate, GeneratedClip, Progress, decode_clips, generate_codes
-from smalti.evaluate.copying import copy_rate
+from smalti.core import ParameterError
+from smalti.evaluate.clips import GeneratedClip, Progress, sound_clips, write_clips
 from smalti.evaluate.embedding import clip_statistics
 from smalti.evaluate.frechet import FrechetScore, frechet_score
 from smalti.evaluate.generation_report import GenerationReport
 from smalti.evaluate.labels import label_score
-from smalti.evaluate.latents import LatentScores, latent_scores
-from smalti.evaluate.likelihood import BitsPerToken, bits_per_token
 from smalti.evaluate.plan import Plan, plan
 from smalti.evaluate.real import RealClips, References, real_clips
+from smalti.evaluate.sounding import Sounding, TokenSounding
 from smalti.evaluate.sweeps import Measured, Sweep, null_values, parameter_score
+from smalti.evaluate.token_scores import with_token_scores
 
-_COPY_SECONDS = 2.0
 _FRECHET_BANDS = 8
 _FEWEST_CLIPS = 4
 
@@ -55,9 +53,7 @@ class GenerationSettings:
 
 
 def evaluate_generation(
-    lm: LanguageModel,
-    codec: Codec,
-    generate: Generate,
+    model: Sounding,
     *,
     references: References,
     sweeps: Sequence[Sweep] = (),
@@ -67,38 +63,32 @@ def evaluate_generation(
     """Generate clips and score them.
 
     Args:
-        lm: asked for the likelihood of real tokens, and for its schema.
-        codec: makes its tokens audible.
-        generate: makes its tokens: `functools.partial(smalti.generate.generate, lm, sampling=…)`.
+        model: `TokenSounding`, whose tokens are scored as well, or `FrameSounding`.
         references: what is real; what is missing leaves out the scores that need it.
         sweeps: parameters asked for at held-out values.
         settings: how much to generate.
         progress: told the stage ("generate", "decode", "ceiling"), and how many of how many clips are done.
     Raises:
-        SpecError: if model and codec do not fit.
         ParameterError: if a sweep's label or parameter is unknown or a value is outside its range; before any clip is
             generated.
     """
     settings = settings or GenerationSettings()
-    codec = fitted(codec, lm.spec, "the language model's tokens")
     asked = plan(
-        lm.schema,
+        model.schema,
         sweeps,
         null_clips=settings.null_clips,
         clips_per_label=settings.clips_per_label,
         seed=settings.seed,
     )
     begin = time.perf_counter()
-    clips = _generated(lm, codec, generate, asked=asked, settings=settings, progress=progress)
+    clips = _generated(model, asked=asked, settings=settings, progress=progress)
     seconds = time.perf_counter() - begin
-    samples, rate = len(clips[0].samples), codec.spec.sample_rate
-    real = real_clips(codec, sweeps, references.held_out, samples=samples, rows=settings.decode_rows, progress=progress)
+    samples, rate = len(clips[0].samples), model.sample_rate
+    real = real_clips(model, sweeps, references.held_out, samples=samples, rows=settings.decode_rows, progress=progress)
     answers = clips[: asked.judged]
     generator = torch.Generator().manual_seed(settings.seed)
-    latents = _latents(lm, references, settings.seed)
     labels = label_score(answers, real, [clip.cut(samples) for clip in references.training], sample_rate=rate)
-    copied, recited = _copies(lm, answers, references)
-    return GenerationReport(
+    report = GenerationReport(
         label_accuracy=labels and labels.accuracy,
         label_accuracy_by_label=labels and labels.by_label,
         label_accuracy_truth=labels and labels.truth,
@@ -106,16 +96,12 @@ def evaluate_generation(
         parameter_correlation={
             sweep.key: parameter_score(
                 _measured(sweep, clips, real, asked=asked, sample_rate=rate, generator=generator),
-                sweep.parameter(lm.schema),
+                sweep.parameter(model.schema),
                 generator=generator,
             )
             for sweep in sweeps
         }
         or None,
-        bits_per_token=_bits(lm, references, latents),
-        latents=latents,
-        copy_rate=copied,
-        copy_rate_real=recited,
         frechet=_frechet(answers, real, sample_rate=rate, generator=generator),
         clips=len(clips),
         audio_seconds=len(clips) * samples / rate,
@@ -123,23 +109,17 @@ def evaluate_generation(
         real_time_factor=seconds * rate / (len(clips) * samples),
         generated=answers,
     )
+    is_of_tokens = isinstance(model, TokenSounding)
+    return with_token_scores(report, model.lm, references, seed=settings.seed) if is_of_tokens else report
 
 
 def _generated(
-    lm: LanguageModel,
-    codec: Codec,
-    generate: Generate,
-    *,
-    asked: Plan,
-    settings: GenerationSettings,
-    progress: Progress,
+    model: Sounding, *, asked: Plan, settings: GenerationSettings, progress: Progress
 ) -> list[GeneratedClip]:
-    frames = max(1, round(settings.seconds * codec.spec.frame_rate))
-    codes = generate_codes(
-        generate, asked.requests, schema=lm.schema, frames=frames, rows=settings.rows, progress=progress
-    )
-    sounds = decode_clips(codec, codes, rows=settings.decode_rows, progress=progress)
-    return [GeneratedClip(*parts) for parts in zip(asked.requests, codes, sounds, strict=True)]
+    frames = max(1, round(settings.seconds * model.frame_rate))
+    written = write_clips(model, asked.requests, frames=frames, rows=settings.rows, progress=progress)
+    sounds = sound_clips(model, written, rows=settings.decode_rows, progress=progress)
+    return [GeneratedClip(*parts) for parts in zip(asked.requests, written, sounds, strict=True)]
 
 
 def _measured(
@@ -165,33 +145,6 @@ def _measured(
         truth=measure(real.truth[i] for i in rendered),
         ceiling=measure(real.ceiling[i] for i in rendered),
     )
-
-
-def _bits(lm: LanguageModel, references: References, latents: LatentScores | None) -> BitsPerToken | None:
-    if not references.training_codes or not references.held_out_codes:
-        return None
-    found = bits_per_token(lm, training=references.training_codes, held_out=references.held_out_codes)
-    # what it expects in the middle of the prior is not what it expects of all latents together
-    return found if latents is None else replace(found, model=None, bound=latents.bits_per_token_iw)
-
-
-def _latents(lm: LanguageModel, references: References, seed: int) -> LatentScores | None:
-    several = len(references.held_out_codes) > 1
-    return latent_scores(lm, references.held_out_codes, seed=seed) if isinstance(lm, LatentLM) and several else None
-
-
-def _copies(
-    lm: LanguageModel, clips: Sequence[GeneratedClip], references: References
-) -> tuple[float | None, float | None]:
-    """Copy rates of generated and of real held-out tokens, in spans of two seconds (or as long as the clips are)."""
-    made, held_out = [clip.codes for clip in clips], [clip.codes for clip in references.held_out_codes]
-    span = min(round(_COPY_SECONDS * lm.spec.frame_rate), made[0].shape[1])
-
-    def rate(codes: Sequence[Tensor]) -> float | None:
-        long = all(any(clip.shape[1] >= span for clip in side) for side in (codes, references.training_codes))
-        return copy_rate(codes, references.training_codes, span=span, vocab=lm.spec.vocab) if long else None
-
-    return rate(made), rate(held_out)
 
 
 def _frechet(

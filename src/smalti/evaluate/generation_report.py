@@ -1,4 +1,4 @@
-"""What is known of a language model after it was heard: one record, and its JSON."""
+"""What is known of a generative model after it was heard: one record, and its JSON."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,7 @@ class GenerationReport:
 
     Attributes:
         label_accuracy: share of clips whose label the classifier finds, and the same of each label.
-        label_accuracy_truth, label_accuracy_ceiling: of real held-out clips, and of these through the codec.
+        label_accuracy_truth, label_accuracy_ceiling: of real held-out clips, and of these through the codec or vocoder.
         parameter_correlation: a score per `label.name`.
         bits_per_token: on held-out tokens.
         latents: of held-out tokens, for a model whose clips have some.
@@ -41,16 +41,16 @@ class GenerationReport:
     label_accuracy_truth: float | None
     label_accuracy_ceiling: float | None
     parameter_correlation: dict[str, ParameterScore] | None
-    bits_per_token: BitsPerToken | None
-    latents: LatentScores | None
-    copy_rate: float | None
-    copy_rate_real: float | None
     frechet: FrechetScore | None
     clips: int
     audio_seconds: float
     seconds: float
     real_time_factor: float
     generated: list[GeneratedClip] = field(repr=False)
+    bits_per_token: BitsPerToken | None = None
+    latents: LatentScores | None = None
+    copy_rate: float | None = None
+    copy_rate_real: float | None = None
     trajectories: dict[str, dict[str, MovementScore]] | None = None
     morphs: dict[str, MorphScore] | None = None
     continuation: ContinuationScore | None = None

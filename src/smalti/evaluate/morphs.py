@@ -8,9 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from smalti.audio.limits import CLIP_SHARE
-from smalti.core import Codec, Condition, LanguageModel, Mix, Schema
-from smalti.evaluate.clips import Generate, Progress, decode_clips
+from smalti.core import Condition, Mix, Schema
+from smalti.evaluate.clips import Progress, sound_clips
 from smalti.evaluate.movements import MovementSettings
+from smalti.evaluate.sounding import Sounding
 
 WINDOW = 0.5
 """Seconds over which a level is taken: longer than the gaps of a sparse texture in its middle range."""
@@ -50,9 +51,7 @@ class MorphScore:
 
 
 def evaluate_morphs(
-    lm: LanguageModel,
-    codec: Codec,
-    generate: Generate,
+    model: Sounding,
     *,
     pairs: Sequence[tuple[str, str]] | None = None,
     settings: MovementSettings | None = None,
@@ -64,9 +63,7 @@ def evaluate_morphs(
     in a straight line; every parameter stands in the middle of its range.
 
     Args:
-        lm: whose labels they are.
-        codec: makes its tokens audible.
-        generate: makes its tokens.
+        model: whose labels they are.
         pairs: labels; by default each and the next, and the last and the first. None are heard of fewer than two.
         settings: how much to generate.
         progress: told the stages "morphs" and "decode".
@@ -74,15 +71,15 @@ def evaluate_morphs(
         ParameterError: if a label is unknown, before anything is generated.
     """
     settings = settings or MovementSettings()
-    chosen = _ring(lm.schema.labels) if pairs is None else list(pairs)
-    frames = max(2, round(settings.seconds * codec.spec.frame_rate))
-    conditions = [_passage(lm.schema, pair, rows=settings.clips, frames=frames) for pair in chosen]
+    chosen = _ring(model.schema.labels) if pairs is None else list(pairs)
+    frames = max(2, round(settings.seconds * model.frame_rate))
+    conditions = [_passage(model.schema, pair, rows=settings.clips, frames=frames) for pair in chosen]
     found: dict[str, MorphScore] = {}
     for done, ((first, second), condition) in enumerate(zip(chosen, conditions, strict=True)):
         seeds = [settings.seed * _SEEDS_APART + done * settings.clips + row for row in range(settings.clips)]
-        codes = list(generate(condition, seeds=seeds).cpu())
-        sounds = decode_clips(codec, codes, rows=settings.decode_rows, progress=progress)
-        found[f"{first} → {second}"] = _score(sounds, codec.spec.sample_rate)
+        written = model.write(condition, seeds=seeds)
+        sounds = sound_clips(model, written, rows=settings.decode_rows, progress=progress)
+        found[f"{first} → {second}"] = _score(sounds, model.sample_rate)
         progress("morphs", done + 1, len(chosen))
     return found
 

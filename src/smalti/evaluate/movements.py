@@ -1,6 +1,7 @@
 """Does a model follow a parameter that moves? A ramp and a step are asked for, and the sound is measured along time.
 
-Beside every score stands its ceiling: a real clip that moves the same way, through the codec, by the same estimator.
+Beside every score stands its ceiling: a real clip that moves the same way, through what makes the model sound, by the
+same estimator.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.core import Codec, Condition, LanguageModel, Parameter, ParameterError, Schema
-from smalti.evaluate.clips import Generate, Progress, decode_clips, round_trip
+from smalti.core import Condition, Parameter, ParameterError, Schema
+from smalti.evaluate.clips import Progress, round_trip, sound_clips
+from smalti.evaluate.sounding import Sounding
 from smalti.evaluate.sweeps import Sweep
 from smalti.evaluate.trajectory import TrajectoryScore, trajectory_correlation
 
@@ -52,7 +54,7 @@ class MovementScore:
         correlation: Pearson's, of measured with asked windows on the parameter's own scale; a clip in which fewer than
             three windows could be measured counts 0.
         spearman: the same of ranks.
-        ceiling: `correlation` of real clips through the codec; None without any.
+        ceiling: `correlation` of real clips on the round trip; None without any.
         lag_seconds, lag_ceiling: how much later than asked a step comes, the median of the clips that could be
             measured; None for a ramp, of which a wrong height looks like a lag.
         clips, unmeasured: asked for, and of these without a score.
@@ -75,9 +77,7 @@ class MovementScore:
 
 
 def evaluate_movements(
-    lm: LanguageModel,
-    codec: Codec,
-    generate: Generate,
+    model: Sounding,
     *,
     sweeps: Sequence[Sweep],
     settings: MovementSettings | None = None,
@@ -86,9 +86,7 @@ def evaluate_movements(
     """Scores of every sweep that says how long a window its estimator needs: by `label.name`, then by movement.
 
     Args:
-        lm: whose schema the parameters are of.
-        codec: makes its tokens audible.
-        generate: makes its tokens.
+        model: whose schema the parameters are of.
         sweeps: parameters; a real clip is rendered for the ceiling where one can `follow`.
         settings: how much to generate.
         progress: told the stages "movements", "decode" and "ceiling".
@@ -96,13 +94,13 @@ def evaluate_movements(
         ParameterError: if a label or parameter is unknown, before anything is generated.
     """
     settings = settings or MovementSettings()
-    asked = [_Asked(sweep, sweep.parameter(lm.schema), shape, settings.seconds)
+    asked = [_Asked(sweep, sweep.parameter(model.schema), shape, settings.seconds)
              for sweep in sweeps if sweep.window is not None for shape in SHAPES]  # fmt: skip
     found: dict[str, dict[str, MovementScore]] = {}
     for done, one in enumerate(asked):
-        sounds = _sounds(lm, codec, generate, one, settings=settings, first=done * settings.clips, progress=progress)
-        real = _real(codec, one, settings=settings, progress=progress)
-        found.setdefault(one.sweep.key, {})[one.shape] = _score(one, sounds, real, rate=codec.spec.sample_rate)
+        sounds = _sounds(model, one, settings=settings, first=done * settings.clips, progress=progress)
+        real = _real(model, one, settings=settings, progress=progress)
+        found.setdefault(one.sweep.key, {})[one.shape] = _score(one, sounds, real, rate=model.sample_rate)
         progress("movements", done + 1, len(asked))
     return found
 
@@ -139,23 +137,23 @@ class _Asked:
 
 
 def _sounds(
-    lm: LanguageModel, codec: Codec, generate: Generate, asked: _Asked, *, settings: MovementSettings, first: int,
-    progress: Progress,
-) -> list[Float[Tensor, " _"]]:  # fmt: skip
-    rate = codec.spec.frame_rate
+    model: Sounding, asked: _Asked, *, settings: MovementSettings, first: int, progress: Progress
+) -> list[Float[Tensor, " _"]]:
+    rate = model.frame_rate
     frames = max(1, round(settings.seconds * rate))
-    condition = asked.condition(lm.schema, rows=settings.clips, frames=frames, frame_rate=rate)
+    condition = asked.condition(model.schema, rows=settings.clips, frames=frames, frame_rate=rate)
     seeds = [settings.seed * _SEEDS_APART + first + row for row in range(settings.clips)]
-    codes = list(generate(condition, seeds=seeds).cpu())
-    return decode_clips(codec, codes, rows=settings.decode_rows, progress=progress)
+    return sound_clips(model, model.write(condition, seeds=seeds), rows=settings.decode_rows, progress=progress)
 
 
-def _real(codec: Codec, asked: _Asked, *, settings: MovementSettings, progress: Progress) -> list[Float[Tensor, " _"]]:
+def _real(
+    model: Sounding, asked: _Asked, *, settings: MovementSettings, progress: Progress
+) -> list[Float[Tensor, " _"]]:
     follow = asked.sweep.follow
     if follow is None:
         return []
     clips = [follow(asked.points(), settings.seconds, index) for index in range(settings.clips)]
-    return round_trip(codec, clips, rows=settings.decode_rows, progress=progress)
+    return round_trip(model, clips, rows=settings.decode_rows, progress=progress)
 
 
 def _score(asked: _Asked, sounds: Sequence[Tensor], real: Sequence[Tensor], *, rate: int) -> MovementScore:

@@ -1,4 +1,4 @@
-"""What a model is held against: real clips, the same through the codec, and the tokens it learnt from or never saw."""
+"""What a model is held against: real clips, these through its codec or vocoder, and tokens, learnt or never seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from smalti.core import Codec
 from smalti.evaluate.clips import Progress, round_trip
 from smalti.evaluate.likelihood import ConditionedCodes
+from smalti.evaluate.sounding import Sounding
 from smalti.evaluate.sweeps import Sweep
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledClip:
-    """A real clip at the codec's rate, and what it is (None if nobody said)."""
+    """A real clip at the model's rate, and what it is (None if nobody said)."""
 
     samples: Float[Tensor, " sample"]
     label: str | None = None
@@ -43,10 +43,10 @@ class References:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealClips:
-    """Held-out clips before and after the codec, no longer than the generated ones.
+    """Held-out clips before and after a round trip, no longer than the generated ones.
 
     Attributes:
-        truth, ceiling: the clips, and the same through the codec.
+        truth, ceiling: the clips, and the same through what makes the model sound.
         labels: of each.
         rendered: where each sweep's clips lie, by its key; one for each of its values.
     """
@@ -58,7 +58,7 @@ class RealClips:
 
 
 def real_clips(
-    codec: Codec,
+    model: Sounding,
     sweeps: Sequence[Sweep],
     held_out: Sequence[LabelledClip],
     *,
@@ -66,10 +66,10 @@ def real_clips(
     rows: int,
     progress: Progress,
 ) -> RealClips:
-    """Render every sweep that can, join the held-out clips, and send all of them through the codec.
+    """Render every sweep that can, join the held-out clips, and send all of them on the round trip.
 
     Args:
-        codec: the model's.
+        model: with what makes it sound.
         sweeps: parameters and their values.
         held_out: more real clips.
         samples: length of a generated clip; real ones are cut to it.
@@ -84,5 +84,5 @@ def real_clips(
             clips.extend(LabelledClip(sweep.render(value, i), sweep.label) for i, value in enumerate(sweep.values))
     clips.extend(held_out)
     truth = [clip.cut(samples).samples for clip in clips]
-    heard = round_trip(codec, truth, rows=rows, progress=progress)
+    heard = round_trip(model, truth, rows=rows, progress=progress)
     return RealClips(truth=truth, ceiling=heard, labels=[clip.label for clip in clips], rendered=rendered)

@@ -3,7 +3,8 @@
 Of a `.dac` file the codes are taken as they are, and its sound is what the codec makes of them, as loud as it learnt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,14 +35,20 @@ def references_of(manifest: Manifest, lm: LanguageModel, codec: Codec, *, tokens
     Raises:
         DataError, StoreError: if a split, a recording or the store cannot be read, or codes cannot be the codec's.
     """
-    training, held_out = (_evenly(manifest.split(name)) for name in (TRAIN, TEST))
-    heard, unheard = _labelled(training, codec), _labelled(held_out, codec)
+    training, held_out = _splits(manifest)
+    heard, unheard = (_labelled(side, partial(_sound, codec=codec)) for side in (training, held_out))
     if tokens is not None:
         known, new = stored_codes(manifest, TokenStore.open(tokens), lm.schema)
     else:
         known = _codes(training, codec, heard)
         new = _told(_codes(held_out, codec, unheard), held_out, lm.schema)
     return References(training=heard, held_out=unheard, training_codes=known, held_out_codes=new)
+
+
+def sounds_of(manifest: Manifest, sample_rate: int) -> References:
+    """The clips alone, at a rate in Hz, for a model that makes no tokens; errors as of `references_of`."""
+    sides = [_labelled(side, partial(_read, sample_rate=sample_rate)) for side in _splits(manifest)]
+    return References(training=sides[0], held_out=sides[1])
 
 
 def stored_codes(
@@ -69,19 +76,27 @@ def _told(codes: Sequence[Tensor], manifest: Manifest, schema: Schema) -> list[C
     return [ConditionedCodes(each, row.held(1, each.shape[1])) for each, row in zip(codes, rows, strict=True)]
 
 
+def _splits(manifest: Manifest) -> list[Manifest]:
+    return [_evenly(manifest.split(name)) for name in (TRAIN, TEST)]
+
+
 def _evenly(manifest: Manifest) -> Manifest:
     return manifest.select(np.unique(np.linspace(0, manifest.rows - 1, _MOST_CLIPS).astype(np.int64)))
 
 
-def _labelled(manifest: Manifest, codec: Codec) -> Sequence[LabelledClip]:
-    sounds = [_sound(path, codec) for path in manifest.paths()]
+def _labelled(manifest: Manifest, heard: Callable[[Path], Float[Tensor, " sample"]]) -> Sequence[LabelledClip]:
+    sounds = [heard(path) for path in manifest.paths()]
     return [LabelledClip(*pair) for pair in zip(sounds, manifest.labels(), strict=True)]
 
 
+def _read(path: Path, *, sample_rate: int) -> Float[Tensor, " sample"]:
+    return read(path, sample_rate=sample_rate).samples[0]
+
+
 @torch.no_grad()
-def _sound(path: Path, codec: Codec) -> Float[Tensor, " sample"]:
+def _sound(path: Path, *, codec: Codec) -> Float[Tensor, " sample"]:
     if not holds_codes(path):
-        return read(path, sample_rate=codec.spec.sample_rate).samples[0]
+        return _read(path, sample_rate=codec.spec.sample_rate)
     samples = round(inspect_codes(path).seconds * codec.spec.sample_rate)
     codes = read_codes(path, codec.spec, samples=samples)
     return codec.decode(Tokens(codes[None], codec.spec, torch.tensor([samples]))).samples[0].cpu()

@@ -6,7 +6,7 @@ from functools import partial
 from jaxtyping import Float
 from torch import Tensor
 
-from smalti.core import LanguageModel
+from smalti.core import Schema
 from smalti.data.textures import TEXTURES, estimate, render_clip
 from smalti.data.textures.kinds import texture
 from smalti.evaluate import Sweep
@@ -16,17 +16,17 @@ _SEEDS_APART = 1_000_003
 _MOVING = 500_000  # seeds of clips that move
 
 
-def texture_sweeps(lm: LanguageModel, *, seconds: float, sample_rate: int, values: int, seed: int = 0) -> list[Sweep]:
-    """A sweep of every parameter of the model that is one of a texture's and that an ear can measure.
+def texture_sweeps(schema: Schema, *, seconds: float, sample_rate: int, values: int, seed: int = 0) -> list[Sweep]:
+    """A sweep of every parameter of a model that is one of a texture's and that an ear can measure.
 
     Args:
-        lm: whose schema is looked through.
+        schema: of the model.
         seconds: length of real clips.
         sample_rate: of these, in Hz.
         values: of each parameter, between the steps of any even grid.
         seed: of the real clips.
     """
-    known = [p for p in lm.schema.parameters if p.label in TEXTURES and p.name in TEXTURES[str(p.label)].estimate]
+    known = [p for p in schema.parameters if p.label in TEXTURES and p.name in TEXTURES[str(p.label)].estimate]
     return [
         texture_sweep(
             str(p.label),
