@@ -31,7 +31,7 @@ def test_nothing_is_fetched():
 
 def test_every_picture_is_a_png():
     scatter = pictures.scatter(
-        [1, 2, 4], {"codec": [1, 2, 4], "generated": [1.0, 3, 4]}, title="t", unit="Hz", log=True
+        [1, 2, 4], {"ceiling": [1, 2, 4], "generated": [1.0, 3, 4]}, title="t", unit="Hz", log=True
     )
     curve = pictures.trajectory([0, 1, 2], [1, 2, 3], [1, float("nan"), 3], unit="", log=False)
     assert all(png.startswith(b"\x89PNG") for png in (scatter, curve))

@@ -18,7 +18,7 @@ _COLUMNS = {
     "unit": ("unit", ""),
     "relative": ("relative_median_error", ".0%"),
     "calibrated": ("relative_median_error_calibrated", ".0%"),
-    "codec's own": ("relative_median_error_ceiling", ".0%"),
+    "of the ceiling": ("relative_median_error_ceiling", ".0%"),
     "slope": ("slope", ".2f"),
 }
 
@@ -37,7 +37,7 @@ def model(lead: str, scores: Mapping[str, Any], first: Mapping[str, GeneratedCli
     facts: list[tuple[str, float]] = []
     for key, name in (
         ("label_accuracy", "recognised, generated"),
-        ("label_accuracy_ceiling", "recognised, real through the codec"),
+        ("label_accuracy_ceiling", "recognised, real, through codec or vocoder"),
         ("label_accuracy_truth", "recognised, real"),
         ("copy_rate", "two-second spans copied from training"),
     ):
@@ -60,9 +60,9 @@ def knobs(scores: Mapping[str, Any], turned: Iterable[str], schema: Schema) -> s
         return ""
     lead = (
         "Each parameter was asked for at values kept out of training, and measured on the generated sound by an "
-        "estimator. The ceiling is the same measure on real clips through the codec; the null is clips generated "
-        "without the parameter. Calibrated errors take off what the estimator says wrongly of real clips through the "
-        "codec."
+        "estimator. The ceiling is the same measure on real clips through the codec, or the vocoder of a model of mel "
+        "frames; the null is clips generated without the parameter. Calibrated errors take off what the estimator says "
+        "wrongly of these real clips."
     )
     logs = {p.key for p in schema.parameters if p.scale == "log"}
     scatters = [page.card(key, page.picture(_scatter(key, s, log=key in logs), alt=key)) for key, s in found.items()]
@@ -76,6 +76,6 @@ def _cell(value: float | str | None, form: str) -> str:
 
 
 def _scatter(key: str, score: Mapping[str, Any], *, log: bool) -> bytes:
-    series = {"codec": score.get("measured_ceiling"), "generated": score["measured"]}
+    series = {"ceiling": score.get("measured_ceiling"), "generated": score["measured"]}
     shown = {name: values for name, values in series.items() if values}
     return pictures.scatter(score["asked"], shown, title=key, unit=score["unit"], log=log)

@@ -1,4 +1,4 @@
-"""The report's pictures as PNG bytes: spectrograms, tokens as a mosaic, asked against measured, trajectories."""
+"""The report's pictures as PNG bytes: spectrograms, tokens or mel frames, asked against measured, trajectories."""
 
 import dataclasses
 import io
@@ -15,7 +15,7 @@ from smalti.features import MEL_PRESETS, log_mel
 matplotlib.use("Agg")
 
 INK = "#8a8f98"
-SERIES = {"generated": "#d1495b", "codec": "#2e86ab", "asked": "#8a8f98", "measured": "#d1495b"}
+SERIES = {"generated": "#d1495b", "ceiling": "#2e86ab", "asked": "#8a8f98", "measured": "#d1495b"}
 
 
 def spectrogram(samples: Float[Tensor, " sample"], *, sample_rate: int) -> bytes:
@@ -34,6 +34,14 @@ def mosaic(codes: Int64[Tensor, "codebook frame"], *, vocab: int) -> bytes:
     """Every token a tile; the colour is its place in the codebook."""
     figure, axes = _canvas(7.6, 0.28 * codes.shape[0] + 0.15)
     axes.pcolormesh(codes.flip(0).numpy(), cmap="twilight_shifted", vmin=0, vmax=vocab, edgecolors="w", linewidth=0.3)
+    axes.axis("off")
+    return _png(figure)
+
+
+def strip(frames: Float[Tensor, "band frame"]) -> bytes:
+    """Log-mel frames (0…1) as a model wrote them, the lowest band below."""
+    figure, axes = _canvas(7.6, 0.9)
+    axes.imshow(frames.numpy(), origin="lower", aspect="auto", cmap="magma", vmin=0, vmax=1)
     axes.axis("off")
     return _png(figure)
 

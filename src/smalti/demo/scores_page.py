@@ -12,7 +12,7 @@ from smalti.systems.generation_scores import GenerationScores
 
 _MOVES = (
     "A ramp and a step were asked for, and short windows of the sound measured along time. The ceiling is a real clip "
-    "that moves so, through the codec."
+    "that moves so, through the codec or vocoder."
 )
 _MORPHS = (
     "In the middle third of each clip one label passes into the next. A hole is how far the quietest half second of "
@@ -48,17 +48,17 @@ def write_scores_page(to: Path, scores: GenerationScores, *, name: str) -> None:
 
 
 def _banner(scores: GenerationScores) -> str:
-    """The first clip, as its tokens or as its spectrogram."""
-    first = scores.report.generated[0]
+    """The first clip as it was written, in tokens or in mel frames."""
+    written = scores.report.generated[0].written
     if scores.vocab is None:
-        return page.picture(pictures.spectrogram(first.samples, sample_rate=scores.sample_rate), alt="mel frames")
-    return page.picture(pictures.mosaic(first.written[:, :_TILES], vocab=scores.vocab), alt="audio tokens")
+        return page.picture(pictures.strip(written), alt="mel frames")
+    return page.picture(pictures.mosaic(written[:, :_TILES], vocab=scores.vocab), alt="audio tokens")
 
 
 def _moves(moved: Mapping[str, Mapping[str, MovementScore]], knobs: Mapping[str, Parameter], rate: int) -> str:
     if not moved:
         return ""
-    head = ["parameter", "movement", "correlation", "ceiling", "seconds late", "late after the codec", "silent clips"]
+    head = ["parameter", "movement", "correlation", "ceiling", "seconds late", "late, ceiling", "silent clips"]
     rows = [(key, shape, s.correlation, _or_dash(s.ceiling), _or_dash(s.lag_seconds), _or_dash(s.lag_ceiling),
              s.unmeasured) for key, shapes in moved.items() for shape, s in shapes.items()]  # fmt: skip
     cards = (page.card(f"{key}, {shape}", *_moved(score, knobs[key], rate))
