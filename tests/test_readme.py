@@ -38,7 +38,7 @@ def test_every_command_of_the_journey_works(tmp_path, monkeypatch):
     ]  # fmt: skip
     for command in lines:
         if command[:2] == ["evaluate", "generation"]:
-            command += ["--seconds", "0.5", "--clips", "2"]
+            command += ["--seconds", "0.5", "--clips", "2", "--null-clips", "3"]
         assert run(command) == 0, command
 
 

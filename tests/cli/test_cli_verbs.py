@@ -171,7 +171,8 @@ def test_evaluate_generation_follows_what_moves_and_writes_a_page(
     smalti: Verbs, journey: Journey, tmp_path: Path
 ) -> None:
     moving = ("--trajectories", "--moving-seconds", 2, "--html", tmp_path / "scores.html")
-    found = smalti("evaluate", "generation", journey.lm, "--seconds", 0.6, "--clips", 2, *moving)
+    found = smalti("evaluate", "generation", journey.lm, "--seconds", 0.6, "--clips", 2, "--null-clips", 3, *moving)
+    assert found["parameter_correlation"]["rain.rate"]["null_clips"] == 3
     assert found["trajectories"]["rain.rate"].keys() == {"ramp", "step"}
     assert {"correlation", "ceiling", "lag_seconds"} <= found["trajectories"]["rain.rate"]["step"].keys()
     assert found["left_out"].keys() == {"label_accuracy", "bits_per_token", "copy_rate", "continuation"}

@@ -97,6 +97,7 @@ PROBE_KEYS = epilog(
     real_time_factor="seconds per second of sound",
 )
 _MOVING = "Also ask for ramps and steps of each parameter, and for each label to become the next."
+_NULL = "Of each label, not told its parameters: a chance correlation of 40 is uncertain by .16, of 160 by .08."
 _TOKENS = "Of the same recordings: copies are looked for in all of it."
 _SPLIT = "Rows to evaluate on, or all; by default the test rows if there are any, else all."
 _BY = "Column that the vectors are asked for, label if none is named; may be given again for others."
@@ -235,6 +236,7 @@ def generation(
     data: Annotated[Path | None, typer.Option(metavar="MANIFEST", help="Real sounds to hold it against.")] = None,
     seconds: Annotated[float, typer.Option(help="Length of each generated clip.")] = 4.0,
     clips: Annotated[int, typer.Option(help="Clips of each label, and values of each parameter.", min=2)] = 25,
+    null_clips: Annotated[int, typer.Option(help=_NULL, min=0)] = 40,
     temperature: options.Temperature = 1.0,
     top_k: options.TopK = 0,
     top_p: options.TopP = 0.9,
@@ -269,7 +271,15 @@ def generation(
         noise=noise,
     )
     moving = MovementSettings(seconds=moving_seconds, seed=seed) if trajectories else None
-    asking = Asking(seconds=seconds, clips=clips, seed=seed, sampling=sampling, movements=moving, tokens=tokens)
+    asking = Asking(
+        seconds=seconds,
+        clips=clips,
+        null_clips=null_clips,
+        seed=seed,
+        sampling=sampling,
+        movements=moving,
+        tokens=tokens,
+    )
     with progress("evaluate") as tell:
         found = score_generation(heard(run, vocoder, bridge), data, asking=asking, progress=tell)
     if html is not None:
