@@ -50,7 +50,7 @@ class MelClips:
         self.training = self._pieces.training
         self.held_out = [clip for clip in self._pieces.held_out if self._recordings.samples[clip] > 0]
         self.frames: Int64[Tensor, " clip"] = -(-torch.tensor(self._recordings.samples) // picture.hop)
-        rate = picture.sample_rate / picture.hop
+        rate = picture.frame_rate
         self._told = FrameConditions([manifest], self.schema, frames=self.frames, frame_rate=rate)
 
     def path(self, clip: int) -> str:

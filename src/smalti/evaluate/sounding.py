@@ -131,7 +131,7 @@ class FrameSounding:
 
     @property
     def frame_rate(self) -> float:
-        return self.lm.picture.sample_rate / self.lm.picture.hop
+        return self.lm.picture.frame_rate
 
     @torch.no_grad()
     def write(self, condition: Condition, *, seeds: Sequence[int]) -> list[Written]:

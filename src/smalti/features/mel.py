@@ -61,6 +61,11 @@ class MelSettings:
         return (self.n_fft if self.aligned == "start" else self.n_fft - self.hop) // 2
 
     @property
+    def frame_rate(self) -> float:
+        """Frames per second, in Hz."""
+        return self.sample_rate / self.hop
+
+    @property
     def bins(self) -> int:
         """Frequencies of the transform, from 0 to half the sample rate."""
         return self.n_fft // 2 + 1

@@ -138,8 +138,8 @@ def _of_frames(
     if seconds is None:
         raise _missing_seconds()
     settings = [parse_setting(text) for text in told.settings]
-    rate = picture.sample_rate / picture.hop
-    asked = condition(lm.schema, label=told.label, settings=settings, seconds=seconds, frame_rate=rate)
+    frame_rate = picture.frame_rate
+    asked = condition(lm.schema, label=told.label, settings=settings, seconds=seconds, frame_rate=frame_rate)
     paths = _paths(to, len(told.seeds))
     samples = frame_sounds(
         lm,

@@ -47,8 +47,8 @@ def references_of(manifest: Manifest, lm: LanguageModel, codec: Codec, *, tokens
 
 def sounds_of(manifest: Manifest, sample_rate: int) -> References:
     """The clips alone, at a rate in Hz, for a model that makes no tokens; errors as of `references_of`."""
-    sides = [_labelled(side, partial(_read, sample_rate=sample_rate)) for side in _splits(manifest)]
-    return References(training=sides[0], held_out=sides[1])
+    heard, unheard = (_labelled(side, partial(_read, sample_rate=sample_rate)) for side in _splits(manifest))
+    return References(training=heard, held_out=unheard)
 
 
 def stored_codes(
